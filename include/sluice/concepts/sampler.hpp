@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The Sampler slot: from one row of logits to one token.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <span>
+
+#include "sluice/core/status.hpp"
+#include "sluice/core/types.hpp"
+
+namespace sluice {
+
+//! What a sampler may look at besides the logits. A draw depends on (seed, sequence, position) and nothing else, so the
+//! same request gives the same tokens alone and in company.
+struct SampleContext {
+    std::span<const Token> history;  //!< prompt, then every token generated so far
+    std::uint64_t seed = 0;
+    std::uint32_t sequence = 0;  //!< which of a request's parallel completions
+    std::uint32_t position = 0;  //!< 0-based position that the sampled token will take
+};
+
+//! `sampler.sample(logits, context)` returns a token in [0, logits.size()), or an error for empty or non-finite logits.
+//! It may overwrite `logits` [vocab].
+template <class S>
+concept Sampler = requires(S& sampler, std::span<float> logits, const SampleContext& context) {
+    { sampler.sample(logits, context) } -> std::same_as<Expected<Token>>;
+};
+
+}  // namespace sluice

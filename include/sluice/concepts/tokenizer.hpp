@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The Tokenizer slot: text to tokens and back.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "sluice/core/status.hpp"
+#include "sluice/core/types.hpp"
+
+namespace sluice {
+
+//! Whether "<|im_start|>" in a text is that special token, or thirteen characters. User text is `as_text`.
+enum class SpecialTokens { as_text, parse };
+
+//! encode: UTF-8 text to tokens, nothing added (invalid bytes are encoded as bytes, never an error of their own).
+//! piece: the bytes of one token, which need not be whole code points; empty for an id that is not in the vocabulary.
+//! find_special: the id of a special token by its text.
+template <class T>
+concept Tokenizer = requires(const T& tokenizer, std::string_view text, Token token) {
+    { tokenizer.encode(text, SpecialTokens::parse) } -> std::same_as<Expected<std::vector<Token>>>;
+    { tokenizer.piece(token) } -> std::convertible_to<std::string_view>;
+    { tokenizer.is_special(token) } -> std::convertible_to<bool>;
+    { tokenizer.find_special(text) } -> std::same_as<std::optional<Token>>;
+    { tokenizer.vocab_size() } -> std::convertible_to<std::size_t>;
+};
+
+}  // namespace sluice

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Compiler facts: the only macros of the library. Every name starts with SLUICE_.
+#pragma once
+
+#if defined(__cplusplus) && __cplusplus < 202002L
+#error "sluice needs C++20: compile with -std=c++20 or later"
+#endif
+
+#if defined(__FAST_MATH__)
+#error "sluice promises bit-identical results: compile without -ffast-math"
+#endif
+
+#define SLUICE_VERSION_MAJOR 0
+#define SLUICE_VERSION_MINOR 1
+#define SLUICE_VERSION_PATCH 0
+
+//! Marks a function that also compiles for the device under nvcc.
+#if defined(__CUDACC__)
+#define SLUICE_HD __host__ __device__
+#else
+#define SLUICE_HD
+#endif
+
+//! Inlined even at -O0 call depth: for the one-instruction wrappers of cpu/simd*.hpp.
+#if defined(__GNUC__) || defined(__clang__)
+#define SLUICE_INLINE inline __attribute__((always_inline))
+#else
+#define SLUICE_INLINE inline
+#endif
+
+//! Returns the error of `expr` (a Status or an Expected) from the enclosing function, if it is one.
+#define SLUICE_TRY(expr)                                                            \
+    do {                                                                            \
+        if (auto sluice_try_ = (expr); !sluice_try_.ok()) return sluice_try_.status(); \
+    } while (false)
+
+//! Declares `declaration` from the value of an Expected, or returns its error: SLUICE_ASSIGN(auto file, open(path));
+#define SLUICE_ASSIGN(declaration, expr) SLUICE_ASSIGN_(declaration, expr, __LINE__)
+#define SLUICE_ASSIGN_(declaration, expr, line) SLUICE_ASSIGN_AT_(declaration, expr, line)
+#define SLUICE_ASSIGN_AT_(declaration, expr, line)                          \
+    auto sluice_expected_##line = (expr);                                   \
+    if (!sluice_expected_##line.ok()) return sluice_expected_##line.status(); \
+    declaration = std::move(*sluice_expected_##line)

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What a generation reports: one event a token while it runs, one result when it ends.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+#include "sluice/core/types.hpp"
+
+namespace sluice {
+
+//! A sink's answer to an event: carry on, or end the generation after this token.
+enum class Flow { go_on, stop };
+
+//! One sampled token, handed over before the next forward pass is computed.
+struct TokenEvent {
+    std::size_t index = 0;    //!< 0-based number of the sampled token
+    Token id = 0;             //!< the token itself, stop tokens included
+    std::string_view text{};  //!< what may be shown now: whole UTF-8 code points, stop strings held back; may be empty
+    bool is_stop = false;     //!< this token ends the text (its own text is empty)
+};
+
+//! Why a generation ended.
+enum class FinishReason {
+    stop_token,    //!< the model sampled one of the stop tokens
+    stop_string,   //!< a stop string appeared in the text
+    max_tokens,    //!< the caller's budget is used up
+    context_full,  //!< the context has no room for another token
+    cancelled,     //!< the sink or the caller asked to stop
+};
+
+//! OpenAI's word for a reason: "stop", "length" or "cancelled".
+constexpr std::string_view openai_name(FinishReason reason) {
+    switch (reason) {
+        case FinishReason::stop_token:
+        case FinishReason::stop_string: return "stop";
+        case FinishReason::max_tokens:
+        case FinishReason::context_full: return "length";
+        case FinishReason::cancelled: break;
+    }
+    return "cancelled";
+}
+
+//! Tokens counted. completion_tokens includes the stop token; cached_tokens are prompt tokens whose keys and values
+//! were already in the cache.
+struct Usage {
+    std::size_t prompt_tokens = 0;
+    std::size_t completion_tokens = 0;
+    std::size_t cached_tokens = 0;
+
+    std::size_t total_tokens() const { return prompt_tokens + completion_tokens; }
+};
+
+//! Wall-clock milliseconds: the prompt's forward passes, then everything from the first sampled token on.
+struct Timings {
+    double prompt_ms = 0;
+    double predicted_ms = 0;
+};
+
+//! How a generation ended.
+struct GenerationResult {
+    FinishReason finish_reason = FinishReason::max_tokens;
+    Usage usage;
+    Timings timings;
+};
+
+}  // namespace sluice
