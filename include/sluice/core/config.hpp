@@ -29,15 +29,15 @@
 #endif
 
 //! Returns the error of `expr` (a Status or an Expected) from the enclosing function, if it is one.
-#define SLUICE_TRY(expr)                                                            \
-    do {                                                                            \
+#define SLUICE_TRY(expr)                                                               \
+    do {                                                                               \
         if (auto sluice_try_ = (expr); !sluice_try_.ok()) return sluice_try_.status(); \
     } while (false)
 
 //! Declares `declaration` from the value of an Expected, or returns its error: SLUICE_ASSIGN(auto file, open(path));
 #define SLUICE_ASSIGN(declaration, expr) SLUICE_ASSIGN_(declaration, expr, __LINE__)
 #define SLUICE_ASSIGN_(declaration, expr, line) SLUICE_ASSIGN_AT_(declaration, expr, line)
-#define SLUICE_ASSIGN_AT_(declaration, expr, line)                          \
-    auto sluice_expected_##line = (expr);                                   \
+#define SLUICE_ASSIGN_AT_(declaration, expr, line)                            \
+    auto sluice_expected_##line = (expr);                                     \
     if (!sluice_expected_##line.ok()) return sluice_expected_##line.status(); \
     declaration = std::move(*sluice_expected_##line)

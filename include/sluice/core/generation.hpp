@@ -33,10 +33,13 @@ enum class FinishReason {
 constexpr std::string_view openai_name(FinishReason reason) {
     switch (reason) {
         case FinishReason::stop_token:
-        case FinishReason::stop_string: return "stop";
+        case FinishReason::stop_string:
+            return "stop";
         case FinishReason::max_tokens:
-        case FinishReason::context_full: return "length";
-        case FinishReason::cancelled: break;
+        case FinishReason::context_full:
+            return "length";
+        case FinishReason::cancelled:
+            break;
     }
     return "cancelled";
 }
