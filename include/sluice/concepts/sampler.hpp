@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The Sampler slot: from one row of logits to one token.
+//! The Sampler slot: from one row of logits to one token; and the parts that sampler/chain.hpp composes into one.
 #pragma once
 
 #include <concepts>
@@ -25,6 +25,21 @@ struct SampleContext {
 template <class S>
 concept Sampler = requires(S& sampler, std::span<float> logits, const SampleContext& context) {
     { sampler.sample(logits, context) } -> std::same_as<Expected<Token>>;
+};
+
+class Candidates;
+
+//! `stage.apply(candidates, context)` changes some logits (penalties, bias) or drops some candidates (top-k, top-p).
+//! A stage or chooser may also have `check() const`, which returns an error for parameters out of their range.
+template <class S>
+concept SamplerStage = requires(S& stage, Candidates& candidates, const SampleContext& context) {
+    { stage.apply(candidates, context) } -> std::same_as<Status>;
+};
+
+//! `chooser.choose(candidates, context)` ends a chain: it picks one of the candidates that are left.
+template <class C>
+concept TokenChooser = requires(C& chooser, Candidates& candidates, const SampleContext& context) {
+    { chooser.choose(candidates, context) } -> std::same_as<Expected<Token>>;
 };
 
 }  // namespace sluice

@@ -10,9 +10,8 @@
 #error "sluice promises bit-identical results: compile without -ffast-math"
 #endif
 
-#define SLUICE_VERSION_MAJOR 0
-#define SLUICE_VERSION_MINOR 1
-#define SLUICE_VERSION_PATCH 0
+//! major * 10000 + minor * 100 + patch; CMakeLists.txt reads it from here.
+#define SLUICE_VERSION 100
 
 //! Marks a function that also compiles for the device under nvcc.
 #if defined(__CUDACC__)
