@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "sluice/quant/activation.hpp"
 #include "sluice/quant/format.hpp"
@@ -16,25 +17,28 @@ namespace sluice {
 //! What all formats have: the tag in files, its name, how many elements a Block holds, and the form in which it wants
 //! the other side of a dot product. `Block` is what lies in the file: trivially copyable, no padding.
 template <class F>
-concept AnyBlockFormat = requires {
+concept AnyBlockFormat = std::is_trivially_copyable_v<typename F::Block> && requires {
     { F::format } -> std::convertible_to<quant::Format>;
     { F::name } -> std::convertible_to<std::string_view>;
     { F::block_size } -> std::convertible_to<std::size_t>;
-    typename F::Block;
     typename F::Activation;
-} && std::is_trivially_copyable_v<typename F::Block>;
+};
 
 //! A linear integer code: `unpack` turns a Block into quant::Levels or quant::LevelsWithMin of block_size elements.
 template <class F>
 concept IntegerFormat = AnyBlockFormat<F> && requires(const typename F::Block& block) {
     { F::unpack(block) } -> std::same_as<typename F::Levels>;
-} && F::Levels::size == F::block_size && std::same_as<typename F::Activation, quant::Q8View<F::block_size>>;
+    requires F::Levels::size == F::block_size;
+    requires std::same_as<typename F::Activation, quant::Q8View<F::block_size>>;
+};
 
 //! Numbers one by one: `decode` turns a Block into its float.
 template <class F>
 concept FloatFormat = AnyBlockFormat<F> && requires(const typename F::Block& block) {
     { F::decode(block) } -> std::same_as<float>;
-} && F::block_size == 1 && std::same_as<typename F::Activation, quant::F32View>;
+    requires F::block_size == 1;
+    requires std::same_as<typename F::Activation, quant::F32View>;
+};
 
 //! A number format that weights can have.
 template <class F>

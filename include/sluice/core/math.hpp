@@ -89,19 +89,24 @@ SLUICE_HD inline SinCos sincos(double x) {
     }
 }
 
+//! The natural logarithm of a positive number, relative error below 1e-15 away from 1.
+inline double log(double x) {
+    constexpr double ln2 = 0.69314718055994530942;
+    int exponent = 0;
+    const double mantissa = std::frexp(x, &exponent);  // exact, in [0.5, 1)
+    const double z = (mantissa - 1.0) / (mantissa + 1.0);
+    double series = 0.0;  // ln(m) = 2 atanh(z) = 2z (1 + z^2/3 + z^4/5 + ...), |z| <= 1/3
+    for (int k = 41; k >= 1; k -= 2) series = std::fma(series, z * z, 1.0 / k);
+    return std::fma(2.0 * z, series, exponent * ln2);
+}
+
 //! base^exponent for base >= 1 and -1 <= exponent <= 0 (rotary frequencies), relative error below 1e-14.
 inline double power(double base, double exponent) {
     constexpr double ln2 = 0.69314718055994530942;
-    int exp2 = 0;
-    const double mantissa = std::frexp(base, &exp2);  // exact
-    const double z = (mantissa - 1.0) / (mantissa + 1.0);
-    double log = 0.0;  // ln(m) = 2 atanh((m-1)/(m+1)), |z| <= 1/3
-    for (int k = 41; k >= 1; k -= 2) log = std::fma(log, z * z, 1.0 / k);
-    log = std::fma(2.0 * z, log, exp2 * ln2);
-    const double y = exponent * log;
+    const double y = exponent * math::log(base);
     const double n = std::rint(y / ln2);
     const double r = std::fma(-n, ln2, y);
-    double e = 1.0;
+    double e = 1.0;  // Taylor by Horner, |r| <= ln(2)/2
     for (int k = 20; k >= 1; --k) e = std::fma(e, r / k, 1.0);
     return std::ldexp(e, static_cast<int>(n));
 }

@@ -36,7 +36,7 @@ public:
             radians_[i] = plain * stretch(scaling, dim, theta, static_cast<double>(i));
         }
         if (scaling.kind == RopeScaling::Kind::yarn) {
-            magnitude_ = scaling.attention_factor * (1.0 + 0.1 * std::log(scaling.factor));
+            magnitude_ = scaling.attention_factor * (1.0 + 0.1 * math::log(scaling.factor));
         }
     }
 
@@ -59,8 +59,8 @@ private:
         if (scaling.kind == RopeScaling::Kind::linear) return 1.0 / scaling.factor;
         // The pair that makes `turns` full turns over the original context.
         const auto pair_of = [&](double turns) {
-            return dim * std::log(scaling.original_context / (turns * 2.0 * std::numbers::pi)) /
-                   (2.0 * std::log(theta));
+            return dim * math::log(scaling.original_context / (turns * 2.0 * std::numbers::pi)) /
+                   (2.0 * math::log(theta));
         };
         const double low = std::max(0.0, std::floor(pair_of(scaling.beta_fast)));
         const double high = std::min(dim - 1.0, std::ceil(pair_of(scaling.beta_slow)));

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Arithmetic on sizes that come from outside: nothing where the plain operator would wrap around.
+#pragma once
+
+#include <bit>
+#include <cassert>
+#include <cstdint>
+#include <limits>
+#include <optional>
+
+namespace sluice {
+
+constexpr std::optional<std::uint64_t> checked_add(std::uint64_t a, std::uint64_t b) {
+    if (a > std::numeric_limits<std::uint64_t>::max() - b) return std::nullopt;
+    return a + b;
+}
+
+constexpr std::optional<std::uint64_t> checked_mul(std::uint64_t a, std::uint64_t b) {
+    if (b != 0 && a > std::numeric_limits<std::uint64_t>::max() / b) return std::nullopt;
+    return a * b;
+}
+
+//! The least multiple of `alignment` (a power of two) that is not below `value`.
+constexpr std::optional<std::uint64_t> checked_align_up(std::uint64_t value, std::uint64_t alignment) {
+    assert(std::has_single_bit(alignment));
+    const auto raised = checked_add(value, alignment - 1);
+    if (!raised) return std::nullopt;
+    return *raised & ~(alignment - 1);
+}
+
+}  // namespace sluice

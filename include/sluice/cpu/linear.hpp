@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Matrix times batch, for a weight matrix in any format of a Quantization policy.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <span>
+
+#include "sluice/concepts/executor.hpp"
+#include "sluice/concepts/quantization.hpp"
+#include "sluice/core/matrix.hpp"
+#include "sluice/cpu/activations.hpp"
+#include "sluice/cpu/matmul.hpp"
+
+namespace sluice::cpu {
+
+//! Weight rows are shared out among threads in multiples of this many, so that kernels see whole tiles.
+inline constexpr std::size_t row_granule = 16;
+
+//! For each i of [0, count): destination(i)[r] = weights row r . x row source(i), for the weight rows r of `rows`.
+//! source: index -> row of x; destination: index -> float*.
+template <Quantization Q, class V, class Source, class Destination>
+void linear(const Matrix& weights, Range rows, const Activations<V>& x, std::size_t count, Source source,
+            Destination destination) {
+    Q::visit(weights.format, [&]<class F>() {
+        constexpr std::size_t most = 128;  // columns a call: 4 KiB of stack
+        using View = typename F::Activation;
+        std::array<Column<View>, most> columns;
+        for (std::size_t done = 0; done < count; done += most) {
+            const std::size_t n = std::min(most, count - done);
+            for (std::size_t i = 0; i < n; ++i) {
+                columns[i] = {x.template view<View>(source(done + i)), destination(done + i)};
+            }
+            multiply<F, V>(weights.data, weights.row_bytes, weights.cols, rows.first, rows.last,
+                           std::span<const Column<View>>(columns.data(), n));
+        }
+    });
+}
+
+//! This member's part of y [count, weights.rows] = x [count, cols] times the transposed weights.
+template <Quantization Q, Team T, class V>
+void linear(T& team, const Matrix& weights, const Activations<V>& x, std::size_t count, float* y) {
+    linear<Q>(
+        weights, share(weights.rows, row_granule, team.rank(), team.size()), x, count, [](std::size_t i) { return i; },
+        [&](std::size_t i) { return y + i * weights.rows; });
+}
+
+}  // namespace sluice::cpu

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The forward pass: a batch of rows (token, sequence, position) to logits. Prefill, decode, several sequences at once
+//! and the checking of guessed tokens are all this one function.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sluice/concepts/attention.hpp"
+#include "sluice/concepts/executor.hpp"
+#include "sluice/concepts/experts.hpp"
+#include "sluice/concepts/kv_cache.hpp"
+#include "sluice/core/status.hpp"
+#include "sluice/core/types.hpp"
+#include "sluice/model/layer.hpp"
+#include "sluice/model/qwen3_moe.hpp"
+#include "sluice/model/rope.hpp"
+#include "sluice/quant/row.hpp"
+
+namespace sluice::model {
+
+//! How large a Forward is built.
+struct ForwardLimits {
+    std::size_t max_rows = 1;  //!< rows of the largest batch
+    std::size_t capacity = 1;  //!< positions of the longest sequence
+    std::size_t threads = 1;   //!< of the executor
+};
+
+//! The computation of one model. A row's logits depend on its own sequence alone, to the bit: not on the other rows,
+//! nor on how its prefix was cut into batches, nor on the number of threads.
+template <class P>
+class Forward {
+    using Q = typename P::Quantization;
+
+public:
+    Forward(const Hyperparameters& h, const typename P::Shape& shape, Weights weights, const ForwardLimits& limits)
+        : weights_(std::move(weights)),
+          rope_(h.shape.head_dim, h.rope_theta, h.rope_scaling),
+          max_rows_(limits.max_rows),
+          w_(workspace(h, shape, weights_, limits)) {
+        wanted_.reserve(limits.max_rows);
+    }
+
+    std::size_t max_rows() const { return max_rows_; }
+    std::size_t vocab() const { return w_.shape.vocab; }
+
+    //! Computes the rows, in order; those of one sequence continue it at its cached length. logits [rows that want
+    //! them, vocab], in the order of the rows. When it returns ok the cache holds the rows; else its lengths are as
+    //! before. `cancel`, if given, is polled in every layer.
+    template <Executor E>
+    Status operator()(E& executor, typename P::KvCache& cache, std::span<const Row> rows, std::span<float> logits,
+                      const std::atomic<bool>* cancel = nullptr) {
+        SLUICE_TRY(check(cache, rows, logits));
+        std::array<bool, 2> stop = {false,
+                                    false};  // by the parity of the layer: written by rank 0, read a barrier later
+        executor.run([&](auto& team) {
+            embed(team, rows);
+            for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
+                if (team.rank() == 0) stop[i % 2] = cancel != nullptr && cancel->load(std::memory_order_relaxed);
+                layer<P>(team, i, weights_.layers[i], rows, w_, cache);
+                if (stop[i % 2]) return;
+            }
+            head(team, rows, logits);
+        });
+        if (stop[0] || stop[1]) return Status(Errc::cancelled, "forward", "was asked to stop");
+        for (const Row& row : rows) {
+            cache.advance(static_cast<std::size_t>(row.sequence), static_cast<std::size_t>(row.position) + 1);
+        }
+        return {};
+    }
+
+private:
+    //! Every row must be a token of the vocabulary and the next position of its sequence, inside the cache.
+    Status check(const typename P::KvCache& cache, std::span<const Row> rows, std::span<float> logits) {
+        const auto wrong = [](std::size_t r, std::string what, std::string mend = {}) {
+            return Status(Errc::invalid_argument, "forward: row " + std::to_string(r), std::move(what),
+                          std::move(mend));
+        };
+        if (rows.empty() || rows.size() > max_rows_) {
+            return Status(
+                Errc::invalid_argument, "forward",
+                std::to_string(rows.size()) + " rows, but 1 to " + std::to_string(max_rows_) + " fit a batch");
+        }
+        wanted_.clear();
+        for (std::size_t r = 0; r < rows.size(); ++r) {
+            const Row& row = rows[r];
+            if (row.token < 0 || static_cast<std::size_t>(row.token) >= vocab()) {
+                return wrong(r, "token " + std::to_string(row.token) + " is not in the vocabulary of " +
+                                    std::to_string(vocab()));
+            }
+            const KvCacheShape& held = cache.shape();
+            if (row.sequence < 0 || static_cast<std::size_t>(row.sequence) >= held.sequences) {
+                return wrong(r, "sequence " + std::to_string(row.sequence) + " is not one of the cache's " +
+                                    std::to_string(held.sequences));
+            }
+            std::size_t next = cache.length(static_cast<std::size_t>(row.sequence));
+            for (const Row& before : rows.first(r)) next += before.sequence == row.sequence ? 1 : 0;
+            if (row.position < 0 || static_cast<std::size_t>(row.position) != next) {
+                return wrong(r, "position " + std::to_string(row.position) + ", but sequence " +
+                                    std::to_string(row.sequence) + " goes on at " + std::to_string(next));
+            }
+            if (next >= held.capacity) {
+                return Status(Errc::out_of_capacity, "forward: row " + std::to_string(r),
+                              "the context of " + std::to_string(held.capacity) + " positions is full",
+                              "load with a larger context");
+            }
+            if (row.wants_logits) wanted_.push_back(r);
+        }
+        if (logits.size() < wanted_.size() * vocab()) {
+            return Status(Errc::invalid_argument, "forward: logits",
+                          "room for " + std::to_string(logits.size()) + " numbers, but " +
+                              std::to_string(wanted_.size()) + " rows of " + std::to_string(vocab()) + " are wanted");
+        }
+        return {};
+    }
+
+    //! residual = the rows' embeddings; and the rotations of their positions. The same rows as layer() gives a member.
+    template <Team T>
+    void embed(T& team, std::span<const Row> rows) {
+        const Matrix& e = weights_.embedding;
+        const Range mine = share(rows.size(), 1, team.rank(), team.size());
+        for (std::size_t r = mine.first; r < mine.last; ++r) {
+            const std::byte* row = e.data + static_cast<std::size_t>(rows[r].token) * e.row_bytes;
+            Q::visit(e.format, [&]<class F>() { quant::decode_row<F>(row, e.cols, &w_.residual[r * e.cols]); });
+            rope_.at(rows[r].position, &w_.cosines[r * rope_.pairs()], &w_.sines[r * rope_.pairs()]);
+        }
+    }
+
+    //! logits = output(norm(residual)) of the rows that want them.
+    template <Team T>
+    void head(T& team, std::span<const Row> rows, std::span<float> logits) {
+        const std::size_t hidden = w_.shape.hidden;
+        const Range mine = share(rows.size(), 1, team.rank(), team.size());
+        for (std::size_t i = 0; i < wanted_.size(); ++i) {
+            if (wanted_[i] < mine.first || wanted_[i] >= mine.last) continue;
+            cpu::rms_norm(&w_.residual[wanted_[i] * hidden], weights_.output_norm.data(), hidden, w_.rms_eps,
+                          w_.normed.row(i));
+            w_.normed.quantize(i);
+        }
+        team.barrier();
+        if (!wanted_.empty()) cpu::linear<Q>(team, weights_.output, w_.normed, wanted_.size(), logits.data());
+    }
+
+    static Workspace<P> workspace(const Hyperparameters& h, const typename P::Shape& shape, const Weights& weights,
+                                  const ForwardLimits& limits) {
+        cpu::ActivationForms normed, mixed, inner;
+        normed.add<Q>(weights.output);
+        for (const LayerWeights& l : weights.layers) {
+            for (const Matrix& reader : {l.q, l.k, l.v, l.router, l.experts.gate, l.experts.up}) normed.add<Q>(reader);
+            mixed.add<Q>(l.o);
+            inner.add<Q>(l.experts.down);
+        }
+        const shape::Dynamic& s = h.shape;
+        const std::size_t n = limits.max_rows, q_width = s.heads * s.head_dim, kv_width = s.kv_heads * s.head_dim;
+        using Floats = Buffer<float>;
+        return {
+            .shape = shape,
+            .rms_eps = h.rms_eps,
+            .residual = Floats(n * s.hidden),
+            .normed = cpu::Activations<>(n, s.hidden, normed),
+            .q = Floats(n * q_width),
+            .k = Floats(n * kv_width),
+            .v = Floats(n * kv_width),
+            .cosines = Floats(n * s.head_dim / 2),
+            .sines = Floats(n * s.head_dim / 2),
+            .mixed = cpu::Activations<>(n, q_width, mixed),
+            .update = Floats(n * s.hidden),
+            .router_logits = Floats(n * s.experts),
+            .choices = std::vector<ExpertChoice>(n * s.experts_used),
+            .attention =
+                typename P::Attention(AttentionShape{s.heads, s.kv_heads, s.head_dim, limits.capacity, limits.threads}),
+            .router = {},
+            .experts = typename P::Experts(ExpertsShape{s.hidden, s.expert_ff, s.experts, s.experts_used, n}, inner),
+        };
+    }
+
+    Weights weights_;
+    RopeFrequencies rope_;
+    std::size_t max_rows_;
+    Workspace<P> w_;
+    std::vector<std::size_t> wanted_;  // the rows that want logits, in order
+};
+
+}  // namespace sluice::model
