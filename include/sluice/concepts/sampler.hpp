@@ -14,7 +14,7 @@ namespace sluice {
 //! What a sampler may look at besides the logits. A draw depends on (seed, sequence, position) and nothing else, so the
 //! same request gives the same tokens alone and in company.
 struct SampleContext {
-    std::span<const Token> history;  //!< prompt, then every token generated so far
+    std::span<const Token> history{};  //!< prompt, then every token generated so far
     std::uint64_t seed = 0;
     std::uint32_t sequence = 0;  //!< which of a request's parallel completions
     std::uint32_t position = 0;  //!< 0-based position that the sampled token will take

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The whole system on one page: a GGUF file in, tokens out, one by one.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <new>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "sluice/concepts/stream_sink.hpp"
+#include "sluice/core/buffer.hpp"
+#include "sluice/core/generation.hpp"
+#include "sluice/core/status.hpp"
+#include "sluice/core/types.hpp"
+#include "sluice/io/gguf.hpp"
+#include "sluice/model/forward.hpp"
+#include "sluice/model/load.hpp"
+#include "sluice/pipeline/policies.hpp"
+#include "sluice/sink/notify.hpp"
+#include "sluice/text/chat_template.hpp"
+#include "sluice/text/from_gguf.hpp"
+#include "sluice/text/stop_strings.hpp"
+#include "sluice/text/visible_text.hpp"
+
+namespace sluice {
+
+struct LoadOptions {
+    std::size_t context = 4096;  //!< positions to make room for; 0 or more than the model's own: the model's own
+    std::size_t threads = 0;     //!< 0: as many as the machine has
+    std::size_t batch = 256;     //!< rows of the largest forward pass; a longer prompt is cut into such pieces
+    Normalization normalization = Normalization::none;
+};
+
+struct GenerateOptions {
+    std::size_t max_tokens = std::numeric_limits<std::size_t>::max();  //!< the stop token counts
+    std::vector<std::string> stop{};                                   //!< texts that end the answer
+    std::uint64_t seed = 0;                                            //!< the same seed gives the same tokens
+    bool ignore_stop_tokens = false;                                   //!< go on to max_tokens
+    const std::atomic<bool>* cancel = nullptr;                         //!< set it to end the generation soon
+};
+
+//! A loaded model with one conversation's cache. P is a policy bundle such as Qwen3MoeCpu<quant::Q4_K_M>.
+//! One call at a time; different pipelines are independent.
+template <class P>
+class Pipeline {
+    static_assert(check_policies<P>());
+
+public:
+    using Sampler = typename P::Sampler;
+
+    //! Opens a model file, or says what is wrong with it.
+    static Expected<Pipeline> load(const std::filesystem::path& path, const LoadOptions& options = {}) {
+        SLUICE_ASSIGN(gguf::File file, gguf::File::open(path));
+        SLUICE_ASSIGN(const model::Hyperparameters h, model::read_hyperparameters(file));
+        SLUICE_ASSIGN(const typename P::Shape shape, shape::as<typename P::Shape>(h.shape));
+        SLUICE_ASSIGN(model::Weights weights, model::read_weights<typename P::Quantization>(file, h.shape));
+        SLUICE_ASSIGN(TextModel text, text_model(file, options.normalization));
+        if (text.tokenizer.vocab_size() > h.shape.vocab) {
+            return Status(Errc::corrupt, file.name(),
+                          std::to_string(text.tokenizer.vocab_size()) + " tokens, but the model knows only " +
+                              std::to_string(h.shape.vocab));
+        }
+        const bool whole = options.context == 0 || options.context > h.context;
+        const std::size_t context = whole ? h.context : options.context;
+        const std::size_t batch = std::clamp<std::size_t>(options.batch, 1, context);
+        try {
+            auto executor = make_executor(options.threads);
+            const KvCacheShape cache{h.shape.layers, h.shape.kv_heads, h.shape.head_dim, 1, context};
+            const model::ForwardLimits limits{batch, context, executor->size()};
+            return Pipeline(std::move(file), h, std::move(text), std::move(executor), typename P::KvCache(cache),
+                            model::Forward<P>(h, shape, std::move(weights), limits), context);
+        } catch (const std::bad_alloc&) {
+            return Status(Errc::out_of_capacity, file.name(),
+                          "not enough memory for a context of " + std::to_string(context) + " positions",
+                          "load with a smaller context");
+        }
+    }
+
+    //! Continues `prompt` token by token: sample, hand to the sink, test for an end, then compute the next logits.
+    //! Whatever the cache already holds of the prompt's beginning is not computed again.
+    template <class Sink>
+    Expected<GenerationResult> generate(std::span<const Token> prompt, const GenerateOptions& options, Sampler& sampler,
+                                        Sink& sink) {
+        static_assert(StreamSink<Sink>,
+                      "Pipeline: the sink does not model sluice::StreamSink; see docs/add_a_component.md#streamsink");
+        auto result = run(prompt, options, sampler, sink);
+        if (result.ok()) {
+            notify_finish(sink, *result);
+        } else {
+            notify_error(sink, result.status());
+        }
+        return result;
+    }
+
+    //! The same for a text, in which special tokens are parsed. Not for what strangers write: see chat_prompt.
+    template <class Sink>
+    Expected<GenerationResult> generate(std::string_view prompt, const GenerateOptions& options, Sampler& sampler,
+                                        Sink& sink) {
+        SLUICE_ASSIGN(const std::vector<Token> tokens, text_.tokenizer.encode(prompt, SpecialTokens::parse));
+        return generate(std::span<const Token>(tokens), options, sampler, sink);
+    }
+
+    //! A conversation as a prompt, in Qwen3's format; an error where the file has another chat template.
+    Expected<std::vector<Token>> chat_prompt(std::span<const chat::Message> messages,
+                                             const chat::Options& options = {}) const {
+        if (chat::template_fit(text_.chat_template) == chat::TemplateFit::other) {
+            return Status(Errc::unsupported, file_.name() + ": key 'tokenizer.chat_template'",
+                          text_.chat_template.empty() ? "is missing" : "is not Qwen3's",
+                          "prompt this model with plain text in its own format");
+        }
+        return chat::encode(text_.tokenizer, messages, options);
+    }
+
+    //! f(position, logits [vocab]) for every token of a text, each given those before it. Empties the cache.
+    template <std::invocable<std::size_t, std::span<const float>> F>
+    Status each_logits(std::span<const Token> tokens, F f) {
+        SLUICE_TRY(check_prompt(tokens, context_));
+        reset();
+        const std::size_t batch = std::min<std::size_t>(forward_.max_rows(), 32);
+        Buffer<float> logits(batch * forward_.vocab());
+        for (std::size_t at = 0; at < tokens.size();) {
+            const std::size_t n = std::min(batch, tokens.size() - at);
+            SLUICE_TRY(compute(tokens.subspan(at, n), n, logits.span(0, logits.size()), nullptr));
+            for (std::size_t i = 0; i < n; ++i, ++at) f(at, logits.span(i * forward_.vocab(), forward_.vocab()));
+        }
+        return {};
+    }
+
+    //! Forgets the conversation in the cache.
+    void reset() {
+        cache_.truncate(0, 0);
+        history_.clear();
+    }
+
+    const gguf::File& file() const { return file_; }
+    const model::Hyperparameters& hyperparameters() const { return hyperparameters_; }
+    const typename P::Tokenizer& tokenizer() const { return text_.tokenizer; }
+    std::size_t context() const { return context_; }
+    std::size_t threads() const { return executor_->size(); }
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    Pipeline(gguf::File file, const model::Hyperparameters& h, TextModel text,
+             std::unique_ptr<typename P::Executor> executor, typename P::KvCache cache, model::Forward<P> forward,
+             std::size_t context)
+        : file_(std::move(file)),
+          hyperparameters_(h),
+          text_(std::move(text)),
+          executor_(std::move(executor)),
+          cache_(std::move(cache)),
+          forward_(std::move(forward)),
+          context_(context),
+          logits_(h.shape.vocab) {
+        history_.reserve(context);
+        rows_.reserve(forward_.max_rows());
+    }
+
+    static std::unique_ptr<typename P::Executor> make_executor(std::size_t threads) {
+        if constexpr (std::constructible_from<typename P::Executor, std::size_t>) {
+            const std::size_t all = std::max(1U, std::thread::hardware_concurrency());
+            return std::make_unique<typename P::Executor>(threads == 0 ? all : threads);
+        } else {
+            return std::make_unique<typename P::Executor>();
+        }
+    }
+
+    template <class Sink>
+    Expected<GenerationResult> run(std::span<const Token> prompt, const GenerateOptions& options, Sampler& sampler,
+                                   Sink& sink) {
+        SLUICE_TRY(check_prompt(prompt, context_ - 1));
+        SLUICE_ASSIGN(StopStrings stops, StopStrings::create(options.stop));
+        GenerationResult result;
+        result.usage.prompt_tokens = prompt.size();
+        result.usage.cached_tokens = reuse(prompt);
+
+        const auto start = Clock::now();
+        const Status prefilled = prefill(prompt.subspan(result.usage.cached_tokens), options.cancel);
+        const auto prompt_done = Clock::now();
+        result.timings.prompt_ms = milliseconds(prompt_done - start);
+        if (!prefilled.ok()) return cancelled_or_error(prefilled, result);
+
+        const std::size_t room = context_ - prompt.size();
+        const std::size_t budget = std::min(options.max_tokens, room);
+        result.finish_reason = options.max_tokens <= room ? FinishReason::max_tokens : FinishReason::context_full;
+        VisibleText visible(std::move(stops));
+        std::string text;
+        for (std::size_t i = 0; i < budget; ++i) {
+            SLUICE_ASSIGN(const Token token, sampler.sample(logits_.span(0, logits_.size()), sample_context(options)));
+            history_.push_back(token);
+            ++result.usage.completion_tokens;
+
+            text.clear();
+            std::optional<FinishReason> end;
+            const bool is_stop = !options.ignore_stop_tokens && is_stop_token(token);
+            const std::string_view piece = text_.tokenizer.is_control(token) ? "" : text_.tokenizer.piece(token);
+            if (is_stop) {
+                end = FinishReason::stop_token;
+            } else if (visible.push(piece, text)) {
+                end = FinishReason::stop_string;
+            } else if (i + 1 == budget) {
+                end = result.finish_reason;
+            }
+            if (end && *end != FinishReason::stop_string && visible.finish(text) && !is_stop) {
+                end = FinishReason::stop_string;
+            }
+            const Flow flow = sink.on_token(TokenEvent{i, token, text, is_stop});
+            if (!end && flow == Flow::stop) end = FinishReason::cancelled;
+            if (end) {
+                result.finish_reason = *end;
+                break;
+            }
+            const Status computed = compute({&token, 1}, 1, logits_.span(0, logits_.size()), options.cancel);
+            if (!computed.ok()) return cancelled_or_error(computed, result);
+        }
+        result.timings.predicted_ms = milliseconds(Clock::now() - prompt_done);
+        return result;
+    }
+
+    Status check_prompt(std::span<const Token> prompt, std::size_t most) const {
+        if (prompt.empty()) {
+            return Status(Errc::invalid_argument, "prompt", "is empty", "give at least one token");
+        }
+        if (prompt.size() > most) {
+            return Status(Errc::out_of_capacity, "prompt",
+                          "has " + std::to_string(prompt.size()) + " tokens, but the context of " +
+                              std::to_string(context_) + " has room for " + std::to_string(most),
+                          "shorten it or load with a larger context");
+        }
+        return {};
+    }
+
+    //! Keeps what the cache and the prompt have in common at their beginnings, but leaves the last token to compute,
+    //! for its logits. Returns how many tokens are kept.
+    std::size_t reuse(std::span<const Token> prompt) {
+        const std::size_t held = std::min({cache_.length(0), history_.size(), prompt.size() - 1});
+        const auto same =
+            std::mismatch(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(held), history_.begin());
+        const auto kept = static_cast<std::size_t>(same.first - prompt.begin());
+        cache_.truncate(0, kept);
+        history_.assign(prompt.begin(), prompt.end());
+        return kept;
+    }
+
+    //! Computes the prompt in batches; the logits of its last token stay in logits_.
+    Status prefill(std::span<const Token> prompt, const std::atomic<bool>* cancel) {
+        while (!prompt.empty()) {
+            const std::size_t n = std::min(forward_.max_rows(), prompt.size());
+            const std::size_t wanted = n == prompt.size() ? 1 : 0;
+            SLUICE_TRY(compute(prompt.first(n), wanted, logits_.span(0, logits_.size()), cancel));
+            prompt = prompt.subspan(n);
+        }
+        return {};
+    }
+
+    //! One forward pass over tokens that continue the sequence; logits for the last `wanted` of them.
+    Status compute(std::span<const Token> tokens, std::size_t wanted, std::span<float> logits,
+                   const std::atomic<bool>* cancel) {
+        rows_.clear();
+        for (std::size_t i = 0; i < tokens.size(); ++i) {
+            const auto position = static_cast<std::int32_t>(cache_.length(0) + i);
+            rows_.push_back({tokens[i], 0, position, i + wanted >= tokens.size()});
+        }
+        return forward_(*executor_, cache_, rows_, logits, cancel);
+    }
+
+    SampleContext sample_context(const GenerateOptions& options) const {
+        return {history_, options.seed, 0, static_cast<std::uint32_t>(history_.size())};
+    }
+
+    bool is_stop_token(Token token) const { return std::ranges::binary_search(text_.stop_tokens, token); }
+
+    static Expected<GenerationResult> cancelled_or_error(const Status& status, GenerationResult result) {
+        if (status.code() != Errc::cancelled) return status;
+        result.finish_reason = FinishReason::cancelled;
+        return result;
+    }
+
+    static double milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
+
+    gguf::File file_;
+    model::Hyperparameters hyperparameters_;
+    TextModel text_;
+    std::unique_ptr<typename P::Executor> executor_;
+    typename P::KvCache cache_;
+    model::Forward<P> forward_;
+    std::size_t context_;
+    Buffer<float> logits_;        // [vocab] of the next token
+    std::vector<Token> history_;  // prompt and generated tokens; the cache holds their first length(0)
+    std::vector<Row> rows_;
+};
+
+}  // namespace sluice

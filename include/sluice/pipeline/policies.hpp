@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Policy bundles: the types that a Pipeline is put together from.
+#pragma once
+
+#include "sluice/concepts/attention.hpp"
+#include "sluice/concepts/executor.hpp"
+#include "sluice/concepts/experts.hpp"
+#include "sluice/concepts/kv_cache.hpp"
+#include "sluice/concepts/quantization.hpp"
+#include "sluice/concepts/router.hpp"
+#include "sluice/concepts/sampler.hpp"
+#include "sluice/concepts/tokenizer.hpp"
+#include "sluice/cpu/attention.hpp"
+#include "sluice/cpu/executor.hpp"
+#include "sluice/cpu/experts.hpp"
+#include "sluice/cpu/kv_cache.hpp"
+#include "sluice/cpu/router.hpp"
+#include "sluice/model/shape.hpp"
+#include "sluice/quant/sets.hpp"
+#include "sluice/sampler/standard.hpp"
+#include "sluice/text/bpe_tokenizer.hpp"
+
+namespace sluice {
+
+//! Qwen3-MoE on CPU threads, for weights in the formats of Q. Replace a part by deriving from it:
+//!
+//!     struct Mine : Qwen3MoeCpu<quant::Q4_K_M> { using Router = MyRouter; };
+template <class Q = quant::Any>
+struct Qwen3MoeCpu {
+    using Quantization = Q;
+    using Shape = shape::Dynamic;
+    using Executor = cpu::ThreadPool;
+    using KvCache = cpu::KvCacheF16;
+    using Attention = cpu::SoftmaxAttention<>;
+    using Router = cpu::SoftmaxTopKRouter<>;
+    using Experts = cpu::SwiGluExperts<Q>;
+    using Tokenizer = BpeTokenizer;
+    using Sampler = StandardSampler;
+};
+
+//! True, or a compile error that names the slot, the concept its type must model, and the page that explains it.
+template <class P>
+consteval bool check_policies() {
+    static_assert(Quantization<typename P::Quantization>,
+                  "Pipeline: the Quantization slot does not model sluice::Quantization; "
+                  "see docs/add_a_component.md#quantization");
+    static_assert(shape::Shape<typename P::Shape>,
+                  "Pipeline: the Shape slot does not model sluice::shape::Shape; see docs/add_a_component.md#shape");
+    static_assert(Executor<typename P::Executor>,
+                  "Pipeline: the Executor slot does not model sluice::Executor; see docs/add_a_component.md#executor");
+    static_assert(KvCache<typename P::KvCache>,
+                  "Pipeline: the KvCache slot does not model sluice::KvCache; see docs/add_a_component.md#kvcache");
+    static_assert(Attention<typename P::Attention, typename P::KvCache>,
+                  "Pipeline: the Attention slot does not model sluice::Attention; "
+                  "see docs/add_a_component.md#attention");
+    static_assert(Router<typename P::Router>,
+                  "Pipeline: the Router slot does not model sluice::Router; see docs/add_a_component.md#router");
+    static_assert(Experts<typename P::Experts>,
+                  "Pipeline: the Experts slot does not model sluice::Experts; see docs/add_a_component.md#experts");
+    static_assert(Tokenizer<typename P::Tokenizer>,
+                  "Pipeline: the Tokenizer slot does not model sluice::Tokenizer; "
+                  "see docs/add_a_component.md#tokenizer");
+    static_assert(Sampler<typename P::Sampler>,
+                  "Pipeline: the Sampler slot does not model sluice::Sampler; see docs/add_a_component.md#sampler");
+    return true;
+}
+
+}  // namespace sluice
