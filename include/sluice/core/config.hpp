@@ -30,7 +30,7 @@
 //! Returns the error of `expr` (a Status or an Expected) from the enclosing function, if it is one.
 #define SLUICE_TRY(expr)                                                               \
     do {                                                                               \
-        if (auto sluice_try_ = (expr); !sluice_try_.ok()) return sluice_try_.status(); \
+        if (auto&& sluice_try_ = (expr); !sluice_try_.ok()) return sluice_try_.status(); \
     } while (false)
 
 //! Declares `declaration` from the value of an Expected, or returns its error: SLUICE_ASSIGN(auto file, open(path));

@@ -11,12 +11,12 @@ namespace sluice {
 
 //! An IEEE binary16 number: 1 sign, 5 exponent, 10 mantissa bits.
 struct Half {
-    std::uint16_t bits = 0;
+    std::uint16_t bits;
 };
 
 //! The upper half of an IEEE binary32 number: 1 sign, 8 exponent, 7 mantissa bits.
 struct BFloat16 {
-    std::uint16_t bits = 0;
+    std::uint16_t bits;
 };
 
 //! The same number as a float; a signalling NaN becomes quiet.

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sluice/core/checked.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace sluice;
+
+namespace {
+constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+}
+
+TEST_CASE("checked: sums up to 2^64 - 1 and no further") {
+    CHECK(checked_add(2, 3) == 5);
+    CHECK(checked_add(most, 0) == most);
+    CHECK(checked_add(most - 7, 7) == most);
+    CHECK_FALSE(checked_add(most, 1));
+    CHECK_FALSE(checked_add(1, most));
+}
+
+TEST_CASE("checked: products up to 2^64 - 1 and no further") {
+    CHECK(checked_mul(6, 7) == 42);
+    CHECK(checked_mul(0, most) == 0);
+    CHECK(checked_mul(most, 0) == 0);
+    CHECK(checked_mul(most / 3, 3) == most);  // 2^64 - 1 is a multiple of three
+    CHECK_FALSE(checked_mul(most / 3 + 1, 3));
+    CHECK_FALSE(checked_mul(std::uint64_t{1} << 32U, std::uint64_t{1} << 32U));
+}
+
+TEST_CASE("checked: alignment rounds up, and not past 2^64") {
+    CHECK(checked_align_up(0, 32) == 0);
+    CHECK(checked_align_up(1, 32) == 32);
+    CHECK(checked_align_up(32, 32) == 32);
+    CHECK(checked_align_up(33, 1) == 33);
+    CHECK(checked_align_up(most - 31, 32) == most - 31);
+    CHECK_FALSE(checked_align_up(most - 30, 32));
+}
