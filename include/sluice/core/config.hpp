@@ -28,8 +28,8 @@
 #endif
 
 //! Returns the error of `expr` (a Status or an Expected) from the enclosing function, if it is one.
-#define SLUICE_TRY(expr)                                                               \
-    do {                                                                               \
+#define SLUICE_TRY(expr)                                                                 \
+    do {                                                                                 \
         if (auto&& sluice_try_ = (expr); !sluice_try_.ok()) return sluice_try_.status(); \
     } while (false)
 

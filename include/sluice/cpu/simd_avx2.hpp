@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <immintrin.h>
 #include <string_view>
 
@@ -14,6 +15,7 @@ namespace sluice::simd {
 
 struct Avx2 {
     static constexpr std::string_view name = "AVX2";
+    static constexpr std::size_t registers = 8;
 
     struct F32 {
         __m256 lo, hi;
@@ -85,7 +87,220 @@ struct Avx2 {
         return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
     }
 
+    static SLUICE_INLINE I32 zero_i32() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
+    static SLUICE_INLINE I32 set_i32(std::int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+    static SLUICE_INLINE I32 load(const std::int32_t* p) { return {load256(p), load256(p + 8)}; }
+    static SLUICE_INLINE I32 load(const std::int8_t* p) {
+        const __m128i bytes = load128(p);
+        return {_mm256_cvtepi8_epi32(bytes), _mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8))};
+    }
+    static SLUICE_INLINE void store(std::int32_t* p, I32 a) { store256(p, a.lo, a.hi); }
+    static SLUICE_INLINE I32 gather(const std::byte* base, I32 offset) {
+        const auto* words = reinterpret_cast<const int*>(base);
+        return {_mm256_i32gather_epi32(words, offset.lo, 1), _mm256_i32gather_epi32(words, offset.hi, 1)};
+    }
+    static SLUICE_INLINE I32 add(I32 a, I32 b) { return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)}; }
+    static SLUICE_INLINE I32 sub(I32 a, I32 b) { return {_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)}; }
+    static SLUICE_INLINE I32 mul(I32 a, I32 b) {
+        return {_mm256_mullo_epi32(a.lo, b.lo), _mm256_mullo_epi32(a.hi, b.hi)};
+    }
+    static SLUICE_INLINE I32 pair(I32 low, I32 high) {
+        return {_mm256_blend_epi16(low.lo, _mm256_slli_epi32(high.lo, 16), 0xAA),
+                _mm256_blend_epi16(low.hi, _mm256_slli_epi32(high.hi, 16), 0xAA)};
+    }
+    static SLUICE_INLINE I32 min(I32 a, I32 b) { return {_mm256_min_epi32(a.lo, b.lo), _mm256_min_epi32(a.hi, b.hi)}; }
+    static SLUICE_INLINE std::int32_t sum(I32 a) {
+        const __m256i eight = _mm256_add_epi32(a.lo, a.hi);
+        const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+        const __m128i two = _mm_hadd_epi32(four, four);
+        return _mm_cvtsi128_si32(_mm_hadd_epi32(two, two));
+    }
+    static SLUICE_INLINE void store(std::int8_t* p, I32 a) {
+        const __m256i words = _mm256_and_si256(_mm256_packs_epi32(a.lo, a.hi), _mm256_set1_epi16(255));
+        const __m256i bytes = _mm256_packus_epi16(words, words);  // in each half: 4 bytes of lo, 4 of hi
+        const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 0, 0, 0, 0);
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                         _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(bytes, order)));
+    }
+    static SLUICE_INLINE I32 round(F32 a) {
+        const auto nearest = [](__m256 x) { return _mm256_round_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); };
+        return {_mm256_cvttps_epi32(nearest(a.lo)), _mm256_cvttps_epi32(nearest(a.hi))};
+    }
+    static SLUICE_INLINE F32 to_float(I32 a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
+    static SLUICE_INLINE F32 low_half(I32 a) {
+        const __m256i mask = _mm256_set1_epi32(0xFFFF);
+        return halves({_mm256_and_si256(a.lo, mask), _mm256_and_si256(a.hi, mask)});
+    }
+    static SLUICE_INLINE F32 high_half(I32 a) {
+        return halves({_mm256_srli_epi32(a.lo, 16), _mm256_srli_epi32(a.hi, 16)});
+    }
+
+    static SLUICE_INLINE Bytes set_bytes(std::uint8_t x) {
+        const __m256i all = _mm256_set1_epi8(static_cast<char>(x));
+        return {all, all};
+    }
+    static SLUICE_INLINE Bytes load_bytes(const void* p) {
+        return {load256(p), load256(static_cast<const char*>(p) + 32)};
+    }
+    static SLUICE_INLINE Bytes load_twice(const void* p) { return load_halves(p, p); }
+    static SLUICE_INLINE Bytes load_halves(const void* low, const void* high) { return {load256(low), load256(high)}; }
+    static SLUICE_INLINE Bytes load_quarters(const void* low, const void* high) {
+        return {_mm256_broadcastsi128_si256(load128(low)), _mm256_broadcastsi128_si256(load128(high))};
+    }
+    static SLUICE_INLINE void store_bytes(void* p, Bytes a) { store256(p, a.lo, a.hi); }
+    template <int S0, int S1, int S2, int S3>
+    static SLUICE_INLINE Bytes shift(Bytes a) {
+        return {shift256<S0, S1>(a.lo), shift256<S2, S3>(a.hi)};
+    }
+    static SLUICE_INLINE Bytes keep(Bytes a, std::uint8_t mask) {
+        const __m256i m = set_bytes(mask).lo;
+        return {_mm256_and_si256(a.lo, m), _mm256_and_si256(a.hi, m)};
+    }
+    static SLUICE_INLINE Bytes flip(Bytes a, std::uint8_t mask) {
+        const __m256i m = set_bytes(mask).lo;
+        return {_mm256_xor_si256(a.lo, m), _mm256_xor_si256(a.hi, m)};
+    }
+    static SLUICE_INLINE Bytes merge(Bytes a, Bytes b, std::uint8_t mask) {
+        const Bytes kept = keep(b, mask);
+        return {_mm256_or_si256(a.lo, kept.lo), _mm256_or_si256(a.hi, kept.hi)};
+    }
+    static SLUICE_INLINE Bytes merge_bits(Bytes a, const std::uint8_t* low, const std::uint8_t* high,
+                                          std::uint8_t bit) {
+        return merge(a, {bits_to_bytes(low), bits_to_bytes(high)}, bit);
+    }
+    template <std::size_t Count, bool IsSigned>
+    static SLUICE_INLINE Bytes spread(const std::int8_t* numbers, const std::uint8_t* index) {
+        const __m128i part = Count == 8 ? _mm_loadl_epi64(reinterpret_cast<const __m128i*>(numbers)) : load128(numbers);
+        const __m256i table = _mm256_broadcastsi128_si256(part);
+        const __m256i lo = _mm256_shuffle_epi8(table, load256(index));
+        const __m256i hi = _mm256_shuffle_epi8(table, load256(index + 32));
+        if constexpr (IsSigned) return {_mm256_srai_epi16(lo, 8), _mm256_srai_epi16(hi, 8)};
+        return {lo, hi};
+    }
+    template <class T>
+    static SLUICE_INLINE void transpose(T (&rows)[16]) {
+        __m256i corner[4][8];  // of the 16 x 16 words: rows 0-7 and 8-15, each words 0-7 and 8-15
+        for (int i = 0; i < 8; ++i) {
+            corner[0][i] = rows[i].lo;
+            corner[1][i] = rows[i].hi;
+            corner[2][i] = rows[i + 8].lo;
+            corner[3][i] = rows[i + 8].hi;
+        }
+        for (auto& square : corner) transpose8(square);
+        for (int i = 0; i < 8; ++i) {
+            rows[i] = {corner[0][i], corner[2][i]};
+            rows[i + 8] = {corner[1][i], corner[3][i]};
+        }
+    }
+
+    template <int Max>
+    static SLUICE_INLINE I32 dot4(I32 acc, Bytes level, Bytes x) {
+        return {dot4_256<Max>(acc.lo, level.lo, x.lo), dot4_256<Max>(acc.hi, level.hi, x.hi)};
+    }
+    template <int Max>
+    static SLUICE_INLINE I32 dot4_each(I32 acc, Bytes level, const std::int8_t* x) {
+        const __m256i each = broadcast_word(x);
+        return dot4<Max>(acc, level, {each, each});
+    }
+    static SLUICE_INLINE I32 dot2_each(I32 acc, I32 pairs, const std::int16_t* x) {
+        const __m256i each = broadcast_word(x);
+        return add(acc, {_mm256_madd_epi16(pairs.lo, each), _mm256_madd_epi16(pairs.hi, each)});
+    }
+    static SLUICE_INLINE I32 weigh(I32 acc, I32 a, I32 b, Bytes weights) {
+        return add(acc, {_mm256_madd_epi16(_mm256_packs_epi32(a.lo, b.lo), weights.lo),
+                         _mm256_madd_epi16(_mm256_packs_epi32(a.hi, b.hi), weights.hi)});
+    }
+    static SLUICE_INLINE I32 dot8(const std::uint8_t (&levels)[16][8], const std::int16_t* x) {
+        const __m256i each = _mm256_broadcastsi128_si256(load128(x));
+        __m256i rows[8];  // four partial sums of a row in each half: rows 2i and 2i + 1
+        for (int i = 0; i < 8; ++i) rows[i] = _mm256_madd_epi16(_mm256_cvtepu8_epi16(load128(levels[2 * i])), each);
+        const auto sums = [&](int i) {  // rows 2i, 2i + 2, 2i + 4, 2i + 6 in the low half, the odd ones in the upper
+            return _mm256_hadd_epi32(_mm256_hadd_epi32(rows[i], rows[i + 1]),
+                                     _mm256_hadd_epi32(rows[i + 2], rows[i + 3]));
+        };
+        const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        return {_mm256_permutevar8x32_epi32(sums(0), order), _mm256_permutevar8x32_epi32(sums(4), order)};
+    }
+    static SLUICE_INLINE void sum_halves(const I32 (&rows)[16], I32& first, I32& second) {
+        first = {sum_rows(rows, 0, &I32::lo), sum_rows(rows, 8, &I32::lo)};
+        second = {sum_rows(rows, 0, &I32::hi), sum_rows(rows, 8, &I32::hi)};
+    }
+    static SLUICE_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
+
 private:
+    static SLUICE_INLINE __m128i load128(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
+    static SLUICE_INLINE __m256i load256(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+    static SLUICE_INLINE void store256(void* p, __m256i lo, __m256i hi) {
+        _mm256_storeu_si256(static_cast<__m256i*>(p), lo);
+        _mm256_storeu_si256(static_cast<__m256i*>(p) + 1, hi);
+    }
+    static SLUICE_INLINE __m256i broadcast_word(const void* p) {
+        std::int32_t word = 0;
+        std::memcpy(&word, p, 4);
+        return _mm256_set1_epi32(word);
+    }
+    //! Sixteen halves, one in the low bits of each word.
+    static SLUICE_INLINE F32 halves(I32 words) {
+        const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(words.lo, words.hi), 0xD8);
+        return {_mm256_cvtph_ps(_mm256_castsi256_si128(packed)), _mm256_cvtph_ps(_mm256_extracti128_si256(packed, 1))};
+    }
+    template <int S0, int S1>
+    static SLUICE_INLINE __m256i shift256(__m256i a) {
+        if constexpr (S0 == 0 && S1 == 0) return a;
+        if constexpr (S0 < 0 || S1 < 0) {
+            static_assert(S0 <= 0 && S1 <= 0);
+            return _mm256_sllv_epi64(a, _mm256_setr_epi64x(-S0, -S0, -S1, -S1));
+        } else {
+            return _mm256_srlv_epi64(a, _mm256_setr_epi64x(S0, S0, S1, S1));
+        }
+    }
+    //! Byte i: all ones where bit i of the 32-bit word at p is set.
+    static SLUICE_INLINE __m256i bits_to_bytes(const std::uint8_t* p) {
+        const __m256i byte_of = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+        const __m256i bit_of = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201ULL));
+        const __m256i bytes = _mm256_shuffle_epi8(broadcast_word(p), byte_of);
+        return _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit_of), bit_of);
+    }
+    template <int Max>
+    static SLUICE_INLINE __m256i dot4_256(__m256i acc, __m256i level, __m256i x) {
+        if constexpr (Max <= 128) {  // two products fit 16 bits: 2 * 128 * 127 < 2^15
+            const __m256i pairs = _mm256_maddubs_epi16(level, x);
+            return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+        } else {
+            const __m256i even = _mm256_madd_epi16(_mm256_and_si256(level, _mm256_set1_epi16(255)),
+                                                   _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8));
+            const __m256i odd = _mm256_madd_epi16(_mm256_srli_epi16(level, 8), _mm256_srai_epi16(x, 8));
+            return _mm256_add_epi32(acc, _mm256_add_epi32(even, odd));
+        }
+    }
+    //! Lane r: the sum of the lanes of one half of rows[first + r].
+    static SLUICE_INLINE __m256i sum_rows(const I32 (&rows)[16], int first, __m256i I32::*half) {
+        __m256i quad[2];  // the sums of the two halves of four rows
+        for (int i = 0; i < 2; ++i) {
+            const I32* r = rows + first + 4 * i;
+            quad[i] =
+                _mm256_hadd_epi32(_mm256_hadd_epi32(r[0].*half, r[1].*half), _mm256_hadd_epi32(r[2].*half, r[3].*half));
+        }
+        return _mm256_add_epi32(_mm256_permute2x128_si256(quad[0], quad[1], 0x20),
+                                _mm256_permute2x128_si256(quad[0], quad[1], 0x31));
+    }
+    static SLUICE_INLINE void transpose8(__m256i (&rows)[8]) {
+        __m256i quad[8];  // quad[4i + j], half h: word 4h + j of rows 4i .. 4i + 3
+        for (int i = 0; i < 8; i += 4) {
+            const __m256i ab_low = _mm256_unpacklo_epi32(rows[i], rows[i + 1]);
+            const __m256i ab_high = _mm256_unpackhi_epi32(rows[i], rows[i + 1]);
+            const __m256i cd_low = _mm256_unpacklo_epi32(rows[i + 2], rows[i + 3]);
+            const __m256i cd_high = _mm256_unpackhi_epi32(rows[i + 2], rows[i + 3]);
+            quad[i] = _mm256_unpacklo_epi64(ab_low, cd_low);
+            quad[i + 1] = _mm256_unpackhi_epi64(ab_low, cd_low);
+            quad[i + 2] = _mm256_unpacklo_epi64(ab_high, cd_high);
+            quad[i + 3] = _mm256_unpackhi_epi64(ab_high, cd_high);
+        }
+        for (int j = 0; j < 4; ++j) {
+            rows[j] = _mm256_permute2x128_si256(quad[j], quad[j + 4], 0x20);
+            rows[j + 4] = _mm256_permute2x128_si256(quad[j], quad[j + 4], 0x31);
+        }
+    }
     //! All ones in the lanes of [first, first + 8) that are below n.
     static SLUICE_INLINE __m256i mask(std::size_t n, int first) {
         const __m256i lane = _mm256_add_epi32(_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), _mm256_set1_epi32(first));

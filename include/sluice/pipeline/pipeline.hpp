@@ -67,7 +67,7 @@ public:
         SLUICE_ASSIGN(const model::Hyperparameters h, model::read_hyperparameters(file));
         SLUICE_ASSIGN(const typename P::Shape shape, shape::as<typename P::Shape>(h.shape));
         SLUICE_ASSIGN(model::Weights weights, model::read_weights<typename P::Quantization>(file, h.shape));
-        SLUICE_ASSIGN(TextModel text, text_model(file, options.normalization));
+        SLUICE_ASSIGN(Text text, text_model<typename P::Tokenizer>(file, options.normalization));
         if (text.tokenizer.vocab_size() > h.shape.vocab) {
             return Status(Errc::corrupt, file.name(),
                           std::to_string(text.tokenizer.vocab_size()) + " tokens, but the model knows only " +
@@ -105,12 +105,20 @@ public:
         return result;
     }
 
-    //! The same for a text, in which special tokens are parsed. Not for what strangers write: see chat_prompt.
+    //! The same for a text.
     template <class Sink>
     Expected<GenerationResult> generate(std::string_view prompt, const GenerateOptions& options, Sampler& sampler,
                                         Sink& sink) {
-        SLUICE_ASSIGN(const std::vector<Token> tokens, text_.tokenizer.encode(prompt, SpecialTokens::parse));
+        SLUICE_ASSIGN(const std::vector<Token> tokens, text_prompt(prompt));
         return generate(std::span<const Token>(tokens), options, sampler, sink);
+    }
+
+    //! A text as a prompt: special tokens in it are parsed, so it is not for what strangers write (see chat_prompt),
+    //! and the file's beginning-of-sequence token is put in front where the file asks for that.
+    Expected<std::vector<Token>> text_prompt(std::string_view text) const {
+        SLUICE_ASSIGN(std::vector<Token> tokens, text_.tokenizer.encode(text, SpecialTokens::parse));
+        if (text_.bos) tokens.insert(tokens.begin(), *text_.bos);
+        return tokens;
     }
 
     //! A conversation as a prompt, in Qwen3's format; an error where the file has another chat template.
@@ -153,8 +161,9 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
+    using Text = TextModel<typename P::Tokenizer>;
 
-    Pipeline(gguf::File file, const model::Hyperparameters& h, TextModel text,
+    Pipeline(gguf::File file, const model::Hyperparameters& h, Text text,
              std::unique_ptr<typename P::Executor> executor, typename P::KvCache cache, model::Forward<P> forward,
              std::size_t context)
         : file_(std::move(file)),
@@ -293,7 +302,7 @@ private:
 
     gguf::File file_;
     model::Hyperparameters hyperparameters_;
-    TextModel text_;
+    Text text_;
     std::unique_ptr<typename P::Executor> executor_;
     typename P::KvCache cache_;
     model::Forward<P> forward_;

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Time to sample one token from 151,936 logits, single thread.
+#include <benchmark/benchmark.h>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "sluice/sampler/standard.hpp"
+
+using namespace sluice;
+
+namespace {
+
+constexpr std::size_t vocab_size = 151936;
+
+//! Gaussian logits: at temperature 1 a nucleus of thousands of tokens for a spread of 2, of a few for a spread of 8.
+std::vector<float> gaussian_logits(double spread) {
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal(0.0F, static_cast<float>(spread));
+    std::vector<float> logits(vocab_size);
+    for (float& x : logits) x = normal(random);
+    return logits;
+}
+
+void sample(benchmark::State& state, const SamplingParams& params) {
+    const std::vector<float> logits = gaussian_logits(static_cast<double>(state.range(0)));
+    std::vector<float> row(vocab_size);
+    auto sampler = make_standard_sampler(params);
+    SampleContext context;
+    for (auto _ : state) {
+        row = logits;  // the sampler overwrites it
+        ++context.position;
+        const auto start = std::chrono::steady_clock::now();
+        benchmark::DoNotOptimize(sampler->sample(row, context));
+        state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    }
+}
+
+void greedy(benchmark::State& state) { sample(state, {}); }
+void top_k_top_p(benchmark::State& state) { sample(state, {.temperature = 0.8F, .top_k = 40, .top_p = 0.95F}); }
+void top_p(benchmark::State& state) { sample(state, {.temperature = 1.0F, .top_p = 0.95F}); }
+void min_p(benchmark::State& state) { sample(state, {.temperature = 1.0F, .min_p = 0.05F}); }
+void draw_from_all(benchmark::State& state) { sample(state, {.temperature = 1.0F}); }
+void large_top_k(benchmark::State& state) { sample(state, {.temperature = 1.0F, .top_k = 10000}); }
+
+BENCHMARK(greedy)->Arg(2)->Arg(8)->UseManualTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(top_k_top_p)->Arg(2)->Arg(8)->UseManualTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(top_p)->Arg(2)->Arg(8)->UseManualTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(min_p)->Arg(2)->Arg(8)->UseManualTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(draw_from_all)->Arg(2)->Arg(8)->UseManualTime()->Unit(benchmark::kMicrosecond);
+BENCHMARK(large_top_k)->Arg(2)->Arg(8)->UseManualTime()->Unit(benchmark::kMicrosecond);
+
+}  // namespace
+
+BENCHMARK_MAIN();

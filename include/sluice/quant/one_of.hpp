@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A set of number formats fixed at compile time, and the step from a run-time tag to its type.
+#pragma once
+
+#include <cassert>
+#include <string>
+
+#include "sluice/concepts/quantization.hpp"
+#include "sluice/quant/format.hpp"
+
+namespace sluice::quant {
+
+//! A Quantization: the formats First, Rest...
+template <BlockFormat First, BlockFormat... Rest>
+struct OneOf {
+    static constexpr bool contains(Format format) {
+        return format == First::format || (... || (format == Rest::format));
+    }
+
+    //! "Q4_K, Q6_K, F32"
+    static std::string names() {
+        std::string text(First::name);
+        ((text += ", ", text += Rest::name), ...);
+        return text;
+    }
+
+    //! f.template operator()<F>() for the F whose tag is `format`; needs contains(format). The compiler sees all the
+    //! branches; a set of one has none.
+    template <class Visitor>
+    static constexpr decltype(auto) visit(Format format, Visitor&& f) {
+        assert(contains(format));
+        if constexpr (sizeof...(Rest) > 0) {
+            if (format != First::format) return OneOf<Rest...>::visit(format, f);
+        }
+        return f.template operator()<First>();
+    }
+};
+
+}  // namespace sluice::quant

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Calls the members that a StreamSink may have but need not.
+#pragma once
+
+#include "sluice/core/generation.hpp"
+#include "sluice/core/status.hpp"
+
+namespace sluice {
+
+//! sink.on_finish(result), if there is one.
+template <class Sink>
+void notify_finish(Sink& sink, const GenerationResult& result) {
+    if constexpr (requires { sink.on_finish(result); }) sink.on_finish(result);
+}
+
+//! sink.on_error(error), if there is one.
+template <class Sink>
+void notify_error(Sink& sink, const Status& error) {
+    if constexpr (requires { sink.on_error(error); }) sink.on_error(error);
+}
+
+}  // namespace sluice

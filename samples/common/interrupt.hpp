@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Ctrl-C as a flag that a generation polls.
+#pragma once
+
+#include <atomic>
+
+namespace samples {
+
+//! From now on Ctrl-C (SIGINT) sets the flag that is returned, and makes a read from the terminal fail. The program
+//! clears the flag when it has acted on it; a second Ctrl-C before that ends the program at once.
+std::atomic<bool>& catch_interrupts();
+
+}  // namespace samples

@@ -1,0 +1,15 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Builds the sample `generate` and runs it with the arguments given; with none, the embedded model tells a story.
+set -eu
+source=$(cd "$(dirname "$0")/.." && pwd)
+build=$source/build/quickstart
+mkdir -p "$build"
+
+sh "$source/samples/tools/need_packages.sh" g++ cmake ninja-build libxxhash-dev
+{
+    cmake -S "$source" -B "$build" -G Ninja -DSLUICE_BUILD_TESTS=OFF -DSLUICE_BUILD_BENCHMARKS=OFF
+    cmake --build "$build" --target generate
+} >"$build/build.log" 2>&1 || { cat "$build/build.log" >&2; exit 1; }
+
+exec "$build/bin/generate" "$@"

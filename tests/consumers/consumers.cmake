@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+# consumer: a user's project builds and runs against the installed package, against the source tree as a subdirectory,
+# and through FetchContent.
+set(stage ${PROJECT_BINARY_DIR}/consumers/stage)
+add_test(NAME "consumer: install" COMMAND ${CMAKE_COMMAND} --install ${PROJECT_BINARY_DIR} --prefix ${stage})
+set_tests_properties("consumer: install" PROPERTIES LABELS consumer FIXTURES_SETUP installed)
+
+foreach(way find_package add_subdirectory fetch_content)
+    add_test(NAME "consumer: ${way}"
+             COMMAND ${CMAKE_CTEST_COMMAND}
+                     --build-and-test ${CMAKE_CURRENT_LIST_DIR}/${way} ${PROJECT_BINARY_DIR}/consumers/${way}
+                     --build-generator ${CMAKE_GENERATOR}
+                     --build-options -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER} -DCMAKE_PREFIX_PATH=${stage}
+                                     -DSLUICE_DIR=${PROJECT_SOURCE_DIR}
+                     --test-command consumer)
+    set_tests_properties("consumer: ${way}" PROPERTIES LABELS consumer)
+endforeach()
+set_tests_properties("consumer: find_package" PROPERTIES FIXTURES_REQUIRED installed)
+
+set(name "consumer: the README shows this very program")
+add_test(NAME ${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/check_readme.sh ${PROJECT_SOURCE_DIR}/README.md
+                              ${CMAKE_CURRENT_LIST_DIR}/consumer.cpp)
+set_tests_properties(${name} PROPERTIES LABELS consumer)

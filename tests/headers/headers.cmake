@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# header: every header compiles alone, twice over, with no flags but the promised ones; sluice.hpp compiles with the
+# other compiler too, and reaches every header; and two translation units that include everything link.
+function(add_header_test header compiler)
+    set(flags "")
+    if(header MATCHES "simd_(avx.*)\\.hpp")  # reached only where the compiler flags allow its instructions
+        set(flags ${${CMAKE_MATCH_1}_flags})
+    endif()
+    set(name "header: ${header} compiles alone (${compiler})")
+    add_test(NAME ${name} COMMAND ${${compiler}_command} @${compile_arguments} ${flags} -fsyntax-only
+             -include ${header} -include ${header} -x c++ /dev/null)
+    set_tests_properties(${name} PROPERTIES LABELS header)
+endfunction()
+
+file(GLOB_RECURSE all_headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include
+     ${PROJECT_SOURCE_DIR}/include/sluice/*.hpp)
+set(other_compilers ${compilers})
+list(POP_FRONT other_compilers own_compiler)
+foreach(header IN LISTS all_headers)
+    add_header_test(${header} ${own_compiler})
+endforeach()
+foreach(compiler IN LISTS other_compilers)
+    add_header_test(sluice/sluice.hpp ${compiler})
+endforeach()
+
+set(name "header: sluice.hpp reaches every header")
+add_test(NAME ${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/check_reach.sh ${CMAKE_CXX_COMPILER} @${compile_arguments}
+         WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/include)
+set_tests_properties(${name} PROPERTIES LABELS header)
+
+add_executable(everything_twice headers/everything_twice.cpp headers/everything_again.cpp)
+target_link_libraries(everything_twice PRIVATE test_support)
+set(name "header: two translation units that include everything link")
+add_test(NAME ${name} COMMAND everything_twice)
+set_tests_properties(${name} PROPERTIES LABELS header)

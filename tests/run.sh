@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Builds everything and runs every test. Arguments go to ctest: `sh tests/run.sh -L unit`, `sh tests/run.sh -R gguf`.
+set -eu
+cd "$(dirname "$0")/.."
+
+sh samples/tools/need_packages.sh g++ clang clang-format cmake ninja-build libxxhash-dev libeigen3-dev doctest-dev \
+    nlohmann-json3-dev
+mkdir -p build
+cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+echo "Building in build/release"
+cmake --build --preset release -- --quiet
+
+set -- --preset release --parallel "$(nproc)" "$@"
+status=0
+if [ -t 1 ]; then
+    ctest "$@" --progress || status=$?
+else
+    ctest "$@" --quiet --output-log build/ctest.log || status=$?
+    grep -Ev '^ +Start |\.\.   Passed  |^\[[A-Z_]*\] *$' build/ctest.log
+fi
+grep -h '^SKIPPED: ' build/release/Testing/Temporary/LastTest.log | sort | uniq -c
+exit "$status"

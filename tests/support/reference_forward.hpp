@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Qwen3-MoE from its definition, naively and in double precision: the oracle for model::Forward. It shares nothing
+//! with the library but the GGUF reader, the decoding of weights and, on request, the quantization of activations.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <doctest/doctest.h>
+#include <map>
+#include <numeric>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sluice/core/buffer.hpp"
+#include "sluice/core/float16.hpp"
+#include "sluice/core/types.hpp"
+#include "sluice/io/gguf.hpp"
+#include "sluice/quant/activation.hpp"
+#include "sluice/quant/row.hpp"
+#include "sluice/quant/sets.hpp"
+
+namespace sluice::test {
+
+//! Roundings that the model under test makes on purpose, to be made here too.
+struct ReferenceRoundings {
+    bool int8_activations = false;  //!< as the format of each matrix asks for
+    bool half_cache = false;        //!< keys and values to half precision
+};
+
+class ReferenceForward {
+    using Vector = std::vector<double>;
+
+public:
+    explicit ReferenceForward(const gguf::File& file, ReferenceRoundings roundings = {}) : roundings_(roundings) {
+        const auto size = [&](const char* name) {
+            const auto value = file.get<std::uint32_t>(std::string("qwen3moe.") + name);
+            REQUIRE_MESSAGE(value.ok(), value.status().message());
+            return std::size_t{*value};
+        };
+        const auto number = [&](const char* name) {
+            const auto value = file.get<float>(std::string("qwen3moe.") + name);
+            REQUIRE_MESSAGE(value.ok(), value.status().message());
+            return static_cast<double>(*value);
+        };
+        layers_ = size("block_count");
+        heads_ = size("attention.head_count");
+        kv_heads_ = size("attention.head_count_kv");
+        dim_ = size("attention.key_length");
+        experts_ = size("expert_count");
+        used_ = size("expert_used_count");
+        eps_ = number("attention.layer_norm_rms_epsilon");
+        theta_ = number("rope.freq_base");
+        for (const gguf::Tensor& tensor : file.tensors()) weights_.emplace(tensor.name, decode(tensor));
+    }
+
+    //! Logits [tokens, vocab] of one sequence from position 0.
+    Vector operator()(std::span<const Token> tokens) const {
+        std::vector<Vector> x;
+        const Weight& embedding = weight("token_embd.weight");
+        for (const Token token : tokens) {
+            const auto row = embedding.values.begin() + token * static_cast<std::ptrdiff_t>(embedding.cols);
+            x.emplace_back(row, row + static_cast<std::ptrdiff_t>(embedding.cols));
+        }
+        for (std::size_t i = 0; i < layers_; ++i) layer("blk." + std::to_string(i) + ".", x);
+        Vector logits;
+        const bool tied = !weights_.contains("output.weight");
+        for (const Vector& row : x) {
+            const Vector y = multiply(weight(tied ? "token_embd.weight" : "output.weight"),
+                                      normalize(row, weight("output_norm.weight")));
+            logits.insert(logits.end(), y.begin(), y.end());
+        }
+        return logits;
+    }
+
+private:
+    struct Weight {
+        std::size_t cols;
+        quant::Format format;
+        Vector values;
+    };
+
+    static Weight decode(const gguf::Tensor& tensor) {
+        std::vector<float> values(tensor.elements());
+        quant::Any::visit(tensor.format,
+                          [&]<class F>() { quant::decode_row<F>(tensor.bytes.data(), values.size(), values.data()); });
+        return {tensor.shape[0], tensor.format, {values.begin(), values.end()}};
+    }
+
+    const Weight& weight(const std::string& name) const { return weights_.at(name); }
+
+    void layer(const std::string& block, std::vector<Vector>& x) const {
+        std::vector<Vector> keys, values;
+        for (std::size_t position = 0; position < x.size(); ++position) {
+            const Vector normed = normalize(x[position], weight(block + "attn_norm.weight"));
+            Vector q = multiply(weight(block + "attn_q.weight"), normed);
+            Vector k = multiply(weight(block + "attn_k.weight"), normed);
+            Vector v = multiply(weight(block + "attn_v.weight"), normed);
+            for (std::size_t h = 0; h < heads_; ++h) turn(q, h, position, weight(block + "attn_q_norm.weight"));
+            for (std::size_t h = 0; h < kv_heads_; ++h) turn(k, h, position, weight(block + "attn_k_norm.weight"));
+            if (roundings_.half_cache) {
+                for (Vector* stored : {&k, &v}) {
+                    for (double& number : *stored) number = to_float(to_half(static_cast<float>(number)));
+                }
+            }
+            keys.push_back(std::move(k));
+            values.push_back(std::move(v));
+            add(x[position], multiply(weight(block + "attn_output.weight"), attend(q, keys, values)));
+        }
+        for (Vector& row : x) add(row, experts(block, normalize(row, weight(block + "ffn_norm.weight"))));
+    }
+
+    Vector experts(const std::string& block, const Vector& x) const {
+        Vector scores = multiply(weight(block + "ffn_gate_inp.weight"), x);
+        softmax(scores);
+        std::vector<std::size_t> order(experts_);
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
+        order.resize(used_);
+        double total = 0.0;
+        for (const std::size_t e : order) total += scores[e];
+        Vector sum(x.size(), 0.0);
+        for (const std::size_t e : order) {
+            Vector gate = multiply(weight(block + "ffn_gate_exps.weight"), x, e);
+            const Vector up = multiply(weight(block + "ffn_up_exps.weight"), x, e);
+            for (std::size_t i = 0; i < gate.size(); ++i) gate[i] *= up[i] / (1.0 + std::exp(-gate[i]));
+            const Vector y = multiply(weight(block + "ffn_down_exps.weight"), gate, e);
+            for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += scores[e] / total * y[i];
+        }
+        return sum;
+    }
+
+    //! The last position's heads over all positions so far.
+    Vector attend(const Vector& q, const std::vector<Vector>& keys, const std::vector<Vector>& values) const {
+        Vector mixed(heads_ * dim_, 0.0);
+        for (std::size_t h = 0; h < heads_; ++h) {
+            const std::size_t from = h / (heads_ / kv_heads_) * dim_;
+            Vector scores;
+            for (const Vector& key : keys) {
+                double dot = 0.0;
+                for (std::size_t i = 0; i < dim_; ++i) dot += q[h * dim_ + i] * key[from + i];
+                scores.push_back(dot / std::sqrt(static_cast<double>(dim_)));
+            }
+            softmax(scores);
+            for (std::size_t p = 0; p < scores.size(); ++p) {
+                for (std::size_t i = 0; i < dim_; ++i) mixed[h * dim_ + i] += scores[p] * values[p][from + i];
+            }
+        }
+        return mixed;
+    }
+
+    //! Normalizes head h of x and rotates its pairs (i, i + dim / 2).
+    void turn(Vector& x, std::size_t h, std::size_t position, const Weight& norm) const {
+        const auto begin = x.begin() + static_cast<std::ptrdiff_t>(h * dim_);
+        const Vector head = normalize(Vector(begin, begin + static_cast<std::ptrdiff_t>(dim_)), norm);
+        const std::size_t half = dim_ / 2;
+        for (std::size_t i = 0; i < half; ++i) {
+            const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(dim_);
+            const double angle = static_cast<double>(position) * std::pow(theta_, exponent);
+            x[h * dim_ + i] = head[i] * std::cos(angle) - head[i + half] * std::sin(angle);
+            x[h * dim_ + i + half] = head[i] * std::sin(angle) + head[i + half] * std::cos(angle);
+        }
+    }
+
+    Vector normalize(const Vector& x, const Weight& norm) const {
+        double square = 0.0;
+        for (const double v : x) square += v * v;
+        const double scale = 1.0 / std::sqrt(square / static_cast<double>(x.size()) + eps_);
+        Vector y(x.size());
+        for (std::size_t i = 0; i < x.size(); ++i) y[i] = x[i] * scale * norm.values[i];
+        return y;
+    }
+
+    //! w x, or the matrix of one expert times x: one of `experts_` equal parts of w.
+    Vector multiply(const Weight& w, const Vector& x) const { return multiply(w, x, 0, w.values.size() / w.cols); }
+    Vector multiply(const Weight& w, const Vector& x, std::size_t expert) const {
+        const std::size_t rows = w.values.size() / w.cols / experts_;
+        return multiply(w, x, expert * rows, rows);
+    }
+    Vector multiply(const Weight& w, const Vector& x, std::size_t first, std::size_t rows) const {
+        const Vector read = roundings_.int8_activations ? rounded(w.format, x) : x;
+        Vector y(rows, 0.0);
+        for (std::size_t r = 0; r < rows; ++r) {
+            for (std::size_t i = 0; i < w.cols; ++i) y[r] += w.values[(first + r) * w.cols + i] * read[i];
+        }
+        return y;
+    }
+
+    //! x as a matrix of this format reads it.
+    static Vector rounded(quant::Format format, const Vector& x) {
+        const std::vector<float> floats(x.begin(), x.end());
+        Vector result = x;
+        quant::Any::visit(format, [&]<class F>() {
+            if constexpr (!std::same_as<typename F::Activation, quant::F32View>) {
+                constexpr std::size_t block = F::Activation::block_size;
+                Buffer<std::byte> storage(F::Activation::row_bytes(x.size()));
+                const auto view = quant::quantize_reference<block>(floats, storage.data());
+                for (std::size_t i = 0; i < x.size(); ++i) {
+                    result[i] = static_cast<double>(view.d[i / block]) * view.q[i];
+                }
+            }
+        });
+        return result;
+    }
+
+    static void softmax(Vector& x) {
+        const double maximum = *std::max_element(x.begin(), x.end());
+        double sum = 0.0;
+        for (double& v : x) sum += v = std::exp(v - maximum);
+        for (double& v : x) v /= sum;
+    }
+
+    static void add(Vector& x, const Vector& y) {
+        for (std::size_t i = 0; i < x.size(); ++i) x[i] += y[i];
+    }
+
+    ReferenceRoundings roundings_;
+    std::size_t layers_ = 0, heads_ = 0, kv_heads_ = 0, dim_ = 0, experts_ = 0, used_ = 0;
+    double eps_ = 0.0, theta_ = 0.0;
+    std::map<std::string, Weight, std::less<>> weights_;
+};
+
+}  // namespace sluice::test

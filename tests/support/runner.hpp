@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A model under test: forward pass, cache and executor, fed with tokens.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <doctest/doctest.h>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "sluice/core/types.hpp"
+#include "sluice/cpu/kv_cache.hpp"
+#include "sluice/io/gguf.hpp"
+#include "sluice/model/forward.hpp"
+#include "sluice/model/load.hpp"
+#include "sluice/pipeline/policies.hpp"
+
+namespace sluice::test {
+
+//! The ready-made policies with this cache.
+template <class Q = quant::Any, class Cache = cpu::KvCacheF32>
+struct CoreOf : Qwen3MoeCpu<Q> {
+    using KvCache = Cache;
+};
+
+struct RunnerLimits {
+    std::size_t threads = 1;
+    std::size_t max_rows = 64;
+    std::size_t capacity = 256;
+    std::size_t sequences = 1;
+};
+
+template <class P = CoreOf<>>
+class Runner {
+public:
+    explicit Runner(const gguf::File& file, const RunnerLimits& limits = {})
+        : h_(value_of(model::read_hyperparameters(file))),
+          cache({h_.shape.layers, h_.shape.kv_heads, h_.shape.head_dim, limits.sequences, limits.capacity}),
+          executor(limits.threads),
+          forward(h_, value_of(shape::as<typename P::Shape>(h_.shape)),
+                  value_of(model::read_weights<typename P::Quantization>(file, h_.shape)),
+                  {limits.max_rows, limits.capacity, limits.threads}) {}
+
+    std::size_t vocab() const { return forward.vocab(); }
+
+    //! Logits [rows that want them, vocab].
+    std::vector<float> feed(std::span<const Row> rows) {
+        const auto wanted = std::count_if(rows.begin(), rows.end(), [](const Row& row) { return row.wants_logits; });
+        std::vector<float> logits(static_cast<std::size_t>(wanted) * vocab());
+        const Status status = forward(executor, cache, rows, logits);
+        REQUIRE_MESSAGE(status.ok(), status.message());
+        return logits;
+    }
+
+    //! Continues a sequence by tokens in batches of `chunk`; their logits [tokens, vocab].
+    std::vector<float> feed(std::span<const Token> tokens, std::size_t chunk = 64, std::int32_t sequence = 0) {
+        std::vector<float> logits;
+        while (!tokens.empty()) {
+            const std::size_t n = std::min(chunk, tokens.size());
+            std::vector<Row> rows;
+            auto position = static_cast<std::int32_t>(cache.length(static_cast<std::size_t>(sequence)));
+            for (const Token token : tokens.first(n)) rows.push_back({token, sequence, position++, true});
+            const std::vector<float> more = feed(rows);
+            logits.insert(logits.end(), more.begin(), more.end());
+            tokens = tokens.subspan(n);
+        }
+        return logits;
+    }
+
+private:
+    template <class T>
+    static T value_of(Expected<T> expected) {
+        REQUIRE_MESSAGE(expected.ok(), expected.status().message());
+        return std::move(*expected);
+    }
+
+    model::Hyperparameters h_;
+
+public:
+    typename P::KvCache cache;
+    typename P::Executor executor;
+    model::Forward<P> forward;
+};
+
+}  // namespace sluice::test

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sluice/sampler/logit_bias.hpp"
+
+#include <doctest/doctest.h>
+#include <limits>
+
+#include "support.hpp"
+
+using namespace sluice;
+using namespace sluice::test;
+
+namespace {
+
+constexpr float inf = std::numeric_limits<float>::infinity();
+
+}  // namespace
+
+TEST_CASE("logit_bias: adds up, and -inf forbids") {
+    const auto left = narrow({1.0F, 2.0F, 3.0F}, {}, LogitBias({{0, 4.0F}, {2, -inf}, {0, 1.0F}}));
+    REQUIRE(left.ok());
+    CHECK((*left)[0].logit == 6.0F);
+    CHECK((*left)[1].logit == 2.0F);
+    CHECK((*left)[2].logit == -inf);
+}
+
+TEST_CASE("logit_bias: refuses a token outside the vocabulary and a bias that is no number") {
+    const auto left = narrow({1.0F, 2.0F}, {}, LogitBias({{2, 1.0F}}));
+    REQUIRE_FALSE(left.ok());
+    CHECK(left.status().message() == "logit_bias: token 2: outside the vocabulary of 2");
+    CHECK(LogitBias({{7, -100.0F}, {8, -inf}}).check().ok());
+    CHECK_FALSE(LogitBias({{-1, 0.0F}}).check().ok());
+    CHECK_FALSE(LogitBias({{1, inf}}).check().ok());
+    CHECK(LogitBias({{1, std::numeric_limits<float>::quiet_NaN()}}).check().what() == "token 1 with bias nan");
+}
