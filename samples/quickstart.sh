@@ -6,7 +6,7 @@ source=$(cd "$(dirname "$0")/.." && pwd)
 build=$source/build/quickstart
 mkdir -p "$build"
 
-sh "$source/samples/tools/need_packages.sh" g++ cmake ninja-build libxxhash-dev
+sh "$source/samples/tools/need_packages.sh" g++ cmake ninja-build libxxhash-dev libeigen3-dev libcli11-dev
 {
     cmake -S "$source" -B "$build" -G Ninja -DSLUICE_BUILD_TESTS=OFF -DSLUICE_BUILD_BENCHMARKS=OFF
     cmake --build "$build" --target generate

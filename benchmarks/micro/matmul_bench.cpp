@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The matrix kernels on one thread. One column: bytes of weights a second, from memory and from the L2 cache. Several
 //! columns: multiply-accumulates a second.
-#include "sluice/cpu/matmul.hpp"
-
 #include <algorithm>
 #include <benchmark/benchmark.h>
 #include <cstddef>
@@ -10,6 +8,7 @@
 #include <vector>
 
 #include "sluice/core/buffer.hpp"
+#include "sluice/cpu/matmul.hpp"
 #include "sluice/cpu/quantize.hpp"
 #include "sluice/quant/row.hpp"
 #include "sluice/quant/sets.hpp"
@@ -45,8 +44,7 @@ public:
             if constexpr (FloatFormat<F>) {
                 columns_[c].x = {x};
             } else {
-                columns_[c].x =
-                    cpu::quantize_row<F::block_size>({x, k}, storage_.data() + c * View::row_bytes(k));
+                columns_[c].x = cpu::quantize_row<F::block_size>({x, k}, storage_.data() + c * View::row_bytes(k));
             }
         }
     }

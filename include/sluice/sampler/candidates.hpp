@@ -147,6 +147,7 @@ public:
         return (max_ - logit) * inverse_temperature_;
     }
 
+    //! floor(2^40 * e^-depth).
     static std::uint64_t weight(float depth) {
         return static_cast<std::uint64_t>(
             static_cast<std::int64_t>(math::exp(-depth) * static_cast<float>(unit_weight)));
@@ -198,7 +199,7 @@ public:
     void keep_within(float deepest) {
         assert(scanned_);
         keep_in_blocks([&](std::size_t b) { return depth(block_max_[b]) <= deepest; },
-                       [&](Candidate c) { return (max_ - c.logit) * inverse_temperature_ <= deepest; });
+                       [&](Candidate c) { return depth(c.logit) <= deepest; });
     }
 
     //! Room for a stage to order candidates in; capacity vocab_size().

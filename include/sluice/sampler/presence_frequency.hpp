@@ -28,7 +28,7 @@ public:
         SLUICE_ASSIGN(const auto tokens,
                       counts_.count(last_tokens(context.history, repeat_last_n_), candidates.vocab_size()));
         for (const auto& [token, count] : tokens) {
-            const float penalty = presence_ + frequency_ * static_cast<float>(count);
+            const float penalty = std::fma(frequency_, static_cast<float>(count), presence_);
             SLUICE_TRY(candidates.update(token, [&](float x) { return x - penalty; }));
         }
         return {};

@@ -27,7 +27,7 @@ inline Status check_window(std::int32_t n) {
 }
 
 //! Counts tokens in time proportional to the window: entries of earlier windows are told by their stamp, not cleared.
-//! Allocates only when the vocabulary or the longest window grows.
+//! Allocates only when the vocabulary grows.
 class TokenCounts {
 public:
     struct Entry {
@@ -38,7 +38,10 @@ public:
     //! The distinct tokens of `window` in the order of their first occurrence; valid until the next call.
     //! Error: a token outside the vocabulary.
     Expected<std::span<const Entry>> count(std::span<const Token> window, std::size_t vocab_size) {
-        if (slots_.size() < vocab_size) slots_.resize(vocab_size);
+        if (slots_.size() < vocab_size) {
+            slots_.resize(vocab_size);
+            entries_.reserve(vocab_size);
+        }
         if (++stamp_ == 0) {  // after 2^32 calls an old stamp could look fresh
             std::fill(slots_.begin(), slots_.end(), Slot{});
             stamp_ = 1;

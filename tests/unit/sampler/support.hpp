@@ -53,7 +53,10 @@ inline std::vector<Token> ids(const std::vector<Candidate>& candidates) {
 //! "1 2 3": tokens in a form that a failed check can print.
 inline std::string text(const std::vector<Token>& tokens) {
     std::string result;
-    for (const Token token : tokens) result += (result.empty() ? "" : " ") + to_text(token);
+    for (const Token token : tokens) {
+        if (!result.empty()) result += ' ';
+        result += to_text(token);
+    }
     return result;
 }
 

@@ -51,6 +51,13 @@ TEST_CASE("top_p: reaching p exactly is enough") {
     CHECK(ids(*narrow(equal, {}, TopP(0.5F + 0x1p-20F))) == std::vector<Token>{0, 1, 2, 3, 4});
 }
 
+TEST_CASE("top_p: reaching p exactly is enough, also where a less likely token follows") {
+    REQUIRE(Candidates::weight(std::log(2.0F)) == Candidates::unit_weight / 2);
+    const std::vector<float> logits{0.0F, std::log(2.0F), 0.0F};  // 1/4, 1/2, 1/4
+    CHECK(ids(*narrow(logits, {}, TopP(0.5F))) == std::vector<Token>{1});
+    CHECK(ids(*narrow(logits, {}, TopP(0.75F))) == std::vector<Token>{0, 1});
+}
+
 TEST_CASE("top_p: equals a full sort, with ties and masks") {
     for (std::uint32_t seed = 0; seed < 300; ++seed) {
         const std::vector<float> logits = random_logits(seed, 1 + seed * 41 % 6000);
