@@ -85,20 +85,20 @@ Expected<std::vector<Token>> read_ids(std::string_view json) {
 
 Status run(const Arguments& arguments) {
     SLUICE_ASSIGN(const gguf::File file, gguf::File::open(arguments.model));
-    SLUICE_ASSIGN(const TextModel text, text_model(file, arguments.normalization));
+    SLUICE_ASSIGN(const BpeTokenizer tokenizer, bpe_tokenizer(file, arguments.normalization));
     const std::string input(std::istreambuf_iterator<char>(std::cin), {});
     if (arguments.decode) {
         SLUICE_ASSIGN(const std::vector<Token> ids, read_ids(input));
         for (const Token id : ids) {
-            if (!text.tokenizer.type(id)) {
+            if (!tokenizer.type(id)) {
                 return Status(Errc::invalid_argument, "token " + std::to_string(id), "is not in the vocabulary",
-                              "ids are 0 to " + std::to_string(text.tokenizer.vocab_size() - 1));
+                              "ids are 0 to " + std::to_string(tokenizer.vocab_size() - 1));
             }
         }
-        std::cout << text.tokenizer.decode(ids);
+        std::cout << tokenizer.decode(ids);
         return {};
     }
-    SLUICE_ASSIGN(const std::vector<Token> ids, text.tokenizer.encode(input, arguments.special));
+    SLUICE_ASSIGN(const std::vector<Token> ids, tokenizer.encode(input, arguments.special));
     std::cout << '[';
     for (std::size_t i = 0; i < ids.size(); ++i) std::cout << (i == 0 ? "" : ",") << ids[i];
     std::cout << "]\n";

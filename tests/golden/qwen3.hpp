@@ -17,10 +17,10 @@ inline nlohmann::json golden_json(const std::string& name) {
     return nlohmann::json::parse(file);
 }
 
-inline TextModel qwen3(Normalization normalization = {}) {
+inline TextModel<BpeTokenizer> qwen3(Normalization normalization = {}) {
     const auto file = gguf::File::open(SLUICE_SOURCE_DIR "/tests/golden/qwen3-vocab.gguf");
     REQUIRE(file.ok());
-    auto text = text_model(*file, normalization);
+    auto text = text_model<BpeTokenizer>(*file, normalization);
     REQUIRE(text.ok());
     return *std::move(text);
 }

@@ -94,7 +94,7 @@ public:
     //! The value; need ok().
     T& operator*() & { return value(); }
     const T& operator*() const& { return value(); }
-    T&& operator*() && { return std::move(value()); }
+    T operator*() && { return std::move(value()); }  // by value: nothing dangles in `for (x : *f())`
     T* operator->() { return &value(); }
     const T* operator->() const { return &value(); }
     T& value() {

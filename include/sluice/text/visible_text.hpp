@@ -22,7 +22,7 @@ public:
         return stops_.push(whole_, out);
     }
 
-    //! Ends the text: appends what was held back. True if that completed a stop string.
+    //! Ends the text: appends what was held back. True if a stop string has appeared.
     bool finish(std::string& out) {
         whole_.clear();
         utf8_.flush(whole_);

@@ -2,7 +2,9 @@
 #include "sluice/text/from_gguf.hpp"
 
 #include <doctest/doctest.h>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bpe_vocabulary.hpp"
@@ -28,11 +30,11 @@ gguf::Layout metadata(std::string_view without = {}) {
     return layout;
 }
 
-Expected<TextModel> read(const gguf::Layout& layout, Normalization normalization = {}) {
+Expected<TextModel<BpeTokenizer>> read(const gguf::Layout& layout, Normalization normalization = {}) {
     const auto bytes = layout.head();
     REQUIRE(bytes.ok());
     SLUICE_ASSIGN(const gguf::File file, gguf::File::from_bytes(*bytes, "m.gguf"));
-    return text_model(file, normalization);
+    return text_model<BpeTokenizer>(file, normalization);
 }
 
 void check_refused(const gguf::Layout& layout, const std::string& start_of_message) {
@@ -95,10 +97,43 @@ TEST_CASE("from_gguf: refuses missing keys, other tokenizers, and ids outside th
                   "m.gguf: key 'tokenizer.ggml.add_bos_token': is true, but there is no bos_token_id");
 }
 
+namespace {
+
+//! A user's tokenizer: one byte, one token.
+struct ByteTokenizer {
+    static Expected<ByteTokenizer> from_gguf(const gguf::File& file) {
+        SLUICE_TRY(file.get<std::string>("my.key"));
+        return ByteTokenizer();
+    }
+    Expected<std::vector<Token>> encode(std::string_view text, SpecialTokens) const {
+        return std::vector<Token>(text.begin(), text.end());
+    }
+    std::string_view piece(Token) const { return {}; }
+    bool is_control(Token) const { return false; }
+    std::optional<Token> find_special(std::string_view) const { return std::nullopt; }
+    std::size_t vocab_size() const { return 256; }
+};
+
+Expected<TextModel<ByteTokenizer>> read_bytes(const gguf::Layout& layout) {
+    const auto bytes = layout.head();
+    REQUIRE(bytes.ok());
+    SLUICE_ASSIGN(const gguf::File file, gguf::File::from_bytes(*bytes, "m.gguf"));
+    return text_model<ByteTokenizer>(file);
+}
+
+}  // namespace
+
+TEST_CASE("from_gguf: a user's own tokenizer builds itself") {
+    const auto text = read_bytes(gguf::Layout().set("my.key", std::string("x")).set(eos, std::uint32_t{255}));
+    REQUIRE(text.ok());
+    CHECK(text->stop_tokens == std::vector<Token>{255});
+    CHECK(read_bytes(gguf::Layout()).status().message().starts_with("m.gguf: key 'my.key': is missing"));
+}
+
 TEST_CASE("from_gguf: the story model's text") {
     const auto file = gguf::File::open(SLUICE_SOURCE_DIR "/samples/models/story-Q4_K_M.gguf");
     REQUIRE(file.ok());
-    const auto text = text_model(*file);
+    const auto text = text_model<BpeTokenizer>(*file);
     REQUIRE(text.ok());
     CHECK(text->tokenizer.vocab_size() == 2048);
     CHECK(text->stop_tokens == std::vector<Token>{2039, 2041});

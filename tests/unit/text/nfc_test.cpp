@@ -22,8 +22,15 @@ TEST_CASE("nfc: composes, decomposes, reorders") {
     CHECK(nfc("\u0344") == "\u0308\u0301");          // decomposes to marks
     CHECK(nfc("a\u05B0\u0301") == "\u00E1\u05B0");   // a mark of a lower class does not block
     CHECK(nfc("a\u0308\u0301") == "\u00E4\u0301");   // one of the same class does
+    CHECK(nfc("a\u0305\u0301") == "a\u0305\u0301");  // and keeps the next from joining the letter
     CHECK(nfc("\u0301a") == "\u0301a");              // a mark with nothing before it
     CHECK(nfc("\uFB01 \uFF21") == "\uFB01 \uFF21");  // compatibility characters stay
+}
+
+TEST_CASE("nfc: marks of one class keep their order, however many") {
+    std::string marks;
+    for (int i = 0; i < 40; ++i) marks += i % 3 == 0 ? "\u0305" : "\u030D";
+    CHECK(nfc("x" + marks + "\u0316") == "x\u0316" + marks);
 }
 
 TEST_CASE("nfc: ill-formed bytes are kept and separate what surrounds them") {

@@ -23,7 +23,7 @@ TEST_CASE("utf8: ill-formed sequences end at their maximal subpart") {
         std::string text;
         int length;
     };
-    for (const auto& [text, length] : std::vector<Case>{
+    for (const Case& one : std::vector<Case>{
              {"\x80", 1},              // a continuation byte alone
              {"\xC0\x80", 1},          // overlong
              {"\xC1\xBF", 1},          //
@@ -37,11 +37,11 @@ TEST_CASE("utf8: ill-formed sequences end at their maximal subpart") {
              {"\xE2\x82(", 2},         //
              {"\xF0\x9F\xA6(", 3},     //
          }) {
-        CAPTURE(text);
-        const utf8::CodePoint decoded = utf8::decode(text, 0);
+        CAPTURE(one.text);
+        const utf8::CodePoint decoded = utf8::decode(one.text, 0);
         CHECK(decoded.form == utf8::Form::invalid);
         CHECK(decoded.value == utf8::replacement);
-        CHECK(decoded.length == length);
+        CHECK(decoded.length == one.length);
     }
 }
 
