@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <benchmark/benchmark.h>
 #include <cstddef>
+#include <cstdint>
 #include <random>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "sluice/core/buffer.hpp"
@@ -66,7 +69,7 @@ private:
     std::vector<cpu::Column<View>> columns_;
 };
 
-//! Argument: MiB of weights.
+//! Argument: KiB of weights.
 template <BlockFormat F>
 void one_column(benchmark::State& state) {
     const std::size_t bytes = static_cast<std::size_t>(state.range(0)) << 10;
@@ -79,10 +82,11 @@ void one_column(benchmark::State& state) {
 template <BlockFormat F>
 void columns(benchmark::State& state) {
     constexpr std::size_t rows = 768;
-    Problem<F> problem(rows, static_cast<std::size_t>(state.range(0)));
+    const auto count = static_cast<std::size_t>(state.range(0));
+    Problem<F> problem(rows, count);
     for (auto _ : state) problem.multiply();
-    state.counters["MAC/s"] = benchmark::Counter(static_cast<double>(state.iterations() * state.range(0) * rows * k),
-                                                 benchmark::Counter::kIsRate);
+    const double products = static_cast<double>(rows * k * count) * static_cast<double>(state.iterations());
+    state.counters["MAC/s"] = benchmark::Counter(products, benchmark::Counter::kIsRate);
 }
 
 template <BlockFormat F>

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <new>
 #include <span>
@@ -21,10 +22,8 @@ public:
     static constexpr std::size_t alignment = 64;
 
     Buffer() = default;
-    explicit Buffer(std::size_t size)
-        : data_(static_cast<T*>(
-              ::operator new (std::max<std::size_t>(size, 1) * sizeof(T), std::align_val_t{alignment}))),
-          size_(size) {}
+    //! Throws std::bad_alloc where there is not enough memory, as any container.
+    explicit Buffer(std::size_t size) : data_(allocate(size)), size_(size) {}
 
     T* data() { return data_.get(); }
     const T* data() const { return data_.get(); }
@@ -35,6 +34,12 @@ public:
     std::span<const T> span(std::size_t first, std::size_t count) const { return {data() + first, count}; }
 
 private:
+    static T* allocate(std::size_t size) {
+        if (size > std::numeric_limits<std::size_t>::max() / sizeof(T)) throw std::bad_array_new_length();
+        return static_cast<T*>(
+            ::operator new (std::max<std::size_t>(size, 1) * sizeof(T), std::align_val_t{alignment}));
+    }
+
     struct Free {
         void operator()(T* p) const { ::operator delete (p, std::align_val_t{alignment}); }
     };

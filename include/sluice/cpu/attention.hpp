@@ -7,7 +7,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -47,14 +46,15 @@ public:
           state_floats_(group_ * (shape.head_dim + 2 * simd::lanes)),
           spans_((shape.capacity + span - 1) / span),
           scale_(1.0F / std::sqrt(static_cast<float>(shape.head_dim))),
-          scratch_(shape.threads * (2 * state_floats_ + group_ * chunk)),
+          scratch_floats_(2 * state_floats_ + group_ * chunk + simd::lanes * shape.head_dim),
+          scratch_(shape.threads * scratch_floats_),
           parts_(shape.threads * spans_ * state_floats_) {}
 
     template <Team T, KvCache Cache>
     void attend(T& team, std::span<const Row> rows, std::size_t layer, const float* queries, const Cache& cache,
                 float* output) {
         const std::size_t tasks = rows.size() * shape_.kv_heads;
-        float* scratch = scratch_.data() + team.rank() * (2 * state_floats_ + group_ * chunk);
+        float* scratch = scratch_.data() + team.rank() * scratch_floats_;
         const auto task_of = [&](std::size_t index) {
             const std::size_t r = index / shape_.kv_heads, kv_head = index % shape_.kv_heads;
             const std::size_t first_head = (r * shape_.heads + kv_head * group_) * shape_.head_dim;
@@ -64,7 +64,8 @@ public:
                         output + first_head,
                         Visible::first_visible(position),
                         position + 1,
-                        scratch + 2 * state_floats_};
+                        scratch + 2 * state_floats_,
+                        scratch + 2 * state_floats_ + group_ * chunk};
         };
 
         if (tasks >= team.size()) {
@@ -105,6 +106,7 @@ private:
         float* output;         // [group, head_dim]
         std::size_t first, last;
         float* scores;  // [group, chunk]
+        float* keys;    // [16, head_dim]
 
         std::size_t first_span() const { return first / span; }
         std::size_t last_span() const { return (last - 1) / span; }
@@ -129,40 +131,56 @@ private:
         const std::size_t end = std::min(task.last, (s + 1) * span);
         for (std::size_t at = std::max(task.first, s * span); at < end;) {
             const std::size_t next = std::min(end, (at / chunk + 1) * chunk);
-            for_each_tile(group_, [&](auto tile, std::size_t h) {
-                score<tile()>(task, cache, at, next, h);
-                for (std::size_t i = h; i < h + tile(); ++i) exponentiate(task.scores + i * chunk, next - at, i, to);
-                mix<tile()>(task, cache, at, next, h, to);
-            });
+            score(task, cache, at, next);
+            for (std::size_t h = 0; h < group_; ++h) exponentiate(task.scores + h * chunk, next - at, h, to);
+            mix(task, cache, at, next, to);
             at = next;
         }
     }
 
-    //! Scores of heads [h, h + Tile) against positions [at, next).
-    template <std::size_t Tile, class Cache>
-    void score(const Task& task, const Cache& cache, std::size_t at, std::size_t next, std::size_t h) const {
-        const float* q = task.queries + h * shape_.head_dim;
-        for (std::size_t position = at; position < next; ++position) {
-            const auto key = cache.key(task.head, position);
-            std::array<typename V::F32, Tile> products;
-            products.fill(V::zero());
-            for (std::size_t i = 0; i < shape_.head_dim; i += simd::lanes) {
-                const auto k = key.template load<V>(i);
-                for (std::size_t t = 0; t < Tile; ++t) {
-                    products[t] = V::fma(V::load(q + t * shape_.head_dim + i), k, products[t]);
+    //! Scores of all heads of the group against positions [at, next), sixteen positions at a time.
+    template <class Cache>
+    void score(const Task& task, const Cache& cache, std::size_t at, std::size_t next) const {
+        for (std::size_t first = at; first < next; first += simd::lanes) {
+            for (std::size_t p = 0; p < simd::lanes; ++p) {
+                const auto key = cache.key(task.head, std::min(first + p, next - 1));
+                for (std::size_t i = 0; i < shape_.head_dim; i += simd::lanes) {
+                    V::store(task.keys + p * shape_.head_dim + i, key.template load<V>(i));
                 }
             }
-            for (std::size_t t = 0; t < Tile; ++t) {
-                task.scores[(h + t) * chunk + position - at] = V::sum(products[t]) * scale_;
+            for (std::size_t h = 0; h < group_; ++h) {
+                const auto scores =
+                    V::mul(dot_with_keys(task.queries + h * shape_.head_dim, task.keys), V::set(scale_));
+                V::store(task.scores + h * chunk + first - at, scores);
             }
         }
     }
 
+    //! Lane p is the dot product of a query with row p of keys [16, head_dim].
+    typename V::F32 dot_with_keys(const float* query, const float* keys) const {
+        constexpr std::size_t tile = V::registers >= 32 ? 16 : 4;  // accumulators that fit the registers
+        typename V::F32 products[simd::lanes];
+        for (std::size_t first = 0; first < simd::lanes; first += tile) {
+            typename V::F32 sums[tile];
+            for (auto& sum : sums) sum = V::zero();
+            for (std::size_t i = 0; i < shape_.head_dim; i += simd::lanes) {
+                const auto q = V::load(query + i);
+                for (std::size_t p = 0; p < tile; ++p) {
+                    sums[p] = V::fma(q, V::load(keys + (first + p) * shape_.head_dim + i), sums[p]);
+                }
+            }
+            std::copy_n(sums, tile, products + first);
+        }
+        return V::sums(products);
+    }
+
     //! Turns one head's scores [count] into exponentials under the new maximum, and rescales what was summed before.
     void exponentiate(float* scores, std::size_t count, std::size_t h, const State& to) const {
-        std::fill(scores + count, scores + (count + simd::lanes - 1) / simd::lanes * simd::lanes,
-                  -std::numeric_limits<float>::infinity());
-        const float maximum = std::max(to.maximum[h], *std::max_element(scores, scores + count));
+        constexpr float nothing = -std::numeric_limits<float>::infinity();
+        std::fill(scores + count, scores + (count + simd::lanes - 1) / simd::lanes * simd::lanes, nothing);
+        auto highest = V::set(to.maximum[h]);
+        for (std::size_t i = 0; i < count; i += simd::lanes) highest = V::max(V::load(scores + i), highest);
+        const float maximum = V::max_lane(highest);
         const float rescale = math::exp(to.maximum[h] - maximum);
         auto sums = V::zero();
         for (std::size_t i = 0; i < count; i += simd::lanes) {
@@ -172,24 +190,43 @@ private:
         }
         to.maximum[h] = maximum;
         to.sum[h] = std::fma(to.sum[h], rescale, V::sum(sums));
-        scale_values(to, h, rescale);
+        if (rescale != 1.0F) scale_values(to, h, rescale);
     }
 
-    //! Adds the values of positions [at, next), weighted by the exponentials of heads [h, h + Tile).
-    template <std::size_t Tile, class Cache>
-    void mix(const Task& task, const Cache& cache, std::size_t at, std::size_t next, std::size_t h,
-             const State& to) const {
-        float* values = to.values + h * shape_.head_dim;
-        for (std::size_t i = 0; i < shape_.head_dim; i += simd::lanes) {
-            std::array<typename V::F32, Tile> mixed;
-            for (std::size_t t = 0; t < Tile; ++t) mixed[t] = V::load(values + t * shape_.head_dim + i);
-            for (std::size_t position = at; position < next; ++position) {
-                const auto v = cache.value(task.head, position).template load<V>(i);
-                for (std::size_t t = 0; t < Tile; ++t) {
-                    mixed[t] = V::fma(V::set(task.scores[(h + t) * chunk + position - at]), v, mixed[t]);
-                }
+    //! Adds the values of positions [at, next), weighted by the exponentials of all heads of the group. Eight sums at a
+    //! time: of so many heads, times so many vectors of a head.
+    template <class Cache>
+    void mix(const Task& task, const Cache& cache, std::size_t at, std::size_t next, const State& to) const {
+        const std::size_t vectors = shape_.head_dim / simd::lanes;
+        for_each_tile<8, 4, 2, 1>(group_, [&](auto heads, std::size_t h) {
+            for_each_tile<8 / heads(), 1>(vectors, [&](auto width, std::size_t first) {
+                mix_tile<heads(), width()>(task, cache, at, next, h, first * simd::lanes, to);
+            });
+        });
+    }
+
+    //! The same for heads [h, h + Heads) and elements [i, i + 16 * Width) of each.
+    template <std::size_t Heads, std::size_t Width, class Cache>
+    void mix_tile(const Task& task, const Cache& cache, std::size_t at, std::size_t next, std::size_t h, std::size_t i,
+                  const State& to) const {
+        const auto element = [&](std::size_t t, std::size_t w) {
+            return to.values + (h + t) * shape_.head_dim + i + w * simd::lanes;
+        };
+        typename V::F32 mixed[Heads][Width];
+        for (std::size_t t = 0; t < Heads; ++t) {
+            for (std::size_t w = 0; w < Width; ++w) mixed[t][w] = V::load(element(t, w));
+        }
+        for (std::size_t position = at; position < next; ++position) {
+            const auto value = cache.value(task.head, position);
+            typename V::F32 v[Width];
+            for (std::size_t w = 0; w < Width; ++w) v[w] = value.template load<V>(i + w * simd::lanes);
+            for (std::size_t t = 0; t < Heads; ++t) {
+                const auto weight = V::set(task.scores[(h + t) * chunk + position - at]);
+                for (std::size_t w = 0; w < Width; ++w) mixed[t][w] = V::fma(weight, v[w], mixed[t][w]);
             }
-            for (std::size_t t = 0; t < Tile; ++t) V::store(values + t * shape_.head_dim + i, mixed[t]);
+        }
+        for (std::size_t t = 0; t < Heads; ++t) {
+            for (std::size_t w = 0; w < Width; ++w) V::store(element(t, w), mixed[t][w]);
         }
     }
 
@@ -218,23 +255,21 @@ private:
         }
     }
 
-    //! Calls tile_fn(constant, first) for tiles of 8, 4, 2 and 1 heads that cover [0, count), the size a constant.
-    template <class F>
-    static void for_each_tile(std::size_t count, F tile_fn) {
-        std::size_t h = 0;
-        const auto take = [&]<std::size_t Tile>() {
-            for (; h + Tile <= count; h += Tile) tile_fn(std::integral_constant<std::size_t, Tile>{}, h);
+    //! Covers [0, count) with tiles of the given sizes, the largest first: f(size as a constant, where it begins).
+    template <std::size_t... Sizes, class F>
+    static void for_each_tile(std::size_t count, F f) {
+        std::size_t at = 0;
+        const auto cover = [&](auto size) {
+            for (; at + size() <= count; at += size()) f(size, at);
         };
-        take.template operator()<8>();
-        take.template operator()<4>();
-        take.template operator()<2>();
-        take.template operator()<1>();
+        (cover(std::integral_constant<std::size_t, Sizes>()), ...);
     }
 
     AttentionShape shape_;
     std::size_t group_, state_floats_, spans_;
     float scale_;
-    Buffer<float> scratch_;  // [threads]: two states and the scores of a chunk
+    std::size_t scratch_floats_;
+    Buffer<float> scratch_;  // [threads]: two states, the scores of a chunk, sixteen keys
     Buffer<float> parts_;    // [task < threads, spans]: states of the spans of rows that are shared out
 };
 

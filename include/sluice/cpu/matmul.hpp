@@ -29,7 +29,7 @@ void multiply(const std::byte* weights, std::size_t row_bytes, std::size_t k, st
         if constexpr (FloatFormat<F>) {
             multiply_floats<F, V>(tile, k, columns, row, n);
         } else if constexpr (Unpackable<F, V>) {
-            constexpr std::size_t enough_for_panel = 4;
+            constexpr std::size_t enough_for_panel = 3;  // where unpacking pays, measured on Zen 4
             if (columns.size() >= enough_for_panel) {
                 multiply_panel<F, V>(tile, k, columns, row, n);
                 continue;

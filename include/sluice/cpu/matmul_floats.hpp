@@ -2,7 +2,6 @@
 //! Weights in float formats times float activations.
 #pragma once
 
-#include <algorithm>
 #include <concepts>
 #include <cstddef>
 #include <span>
@@ -35,7 +34,7 @@ template <FloatFormat F, class V, std::size_t R, std::size_t C>
 SLUICE_INLINE void add_products(const RowTile& tile, std::size_t from, const Column<quant::F32View>* columns,
                                 std::size_t i, std::size_t n, typename V::F32 (&acc)[R][C]) {
     typename V::F32 x[C];
-    for (std::size_t c = 0; c < C; ++c) x[c] = V::load_first(columns[c].x.x + i, n);
+    for (std::size_t c = 0; c < C; ++c) x[c] = load_floats<quant::F32, V>(columns[c].x.x + i, n);
     for (std::size_t r = 0; r < R; ++r) {
         const auto w = load_floats<F, V>(tile.at<typename F::Block>(from + r, 0) + i, n);
         for (std::size_t c = 0; c < C; ++c) acc[r][c] = V::fma(w, x[c], acc[r][c]);
@@ -48,12 +47,17 @@ void multiply_columns(const RowTile& tile, std::size_t k, const Column<quant::F3
                       std::size_t n) {
     for (std::size_t from = 0; from < n; from += R) {
         typename V::F32 acc[R][C];
-        for (auto& row : acc) std::fill(row, row + C, V::zero());
+        for (auto& row : acc) {
+            for (auto& sum : row) sum = V::zero();
+        }
         std::size_t i = 0;
         for (; i + simd::lanes <= k; i += simd::lanes) add_products<F, V>(tile, from, columns, i, simd::lanes, acc);
         if (i < k) add_products<F, V>(tile, from, columns, i, k - i, acc);
-        for (std::size_t r = 0; r < std::min(R, n - from); ++r) {
-            for (std::size_t c = 0; c < C; ++c) columns[c].y[first_row + from + r] = V::sum(acc[r][c]);
+        for (std::size_t r = 0; r < R; ++r) {
+            for (std::size_t c = 0; c < C; ++c) {
+                const float sum = V::sum(acc[r][c]);
+                if (from + r < n) columns[c].y[first_row + from + r] = sum;
+            }
         }
     }
 }

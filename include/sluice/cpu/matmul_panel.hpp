@@ -114,19 +114,17 @@ private:
             if constexpr (L::has_min) V::store(dmin_[b], U::dmin(words));
         }
         if constexpr (has_scales) {
-            typename V::I32 scales[16], mins[16];
-            for (std::size_t r = 0; r < 16; ++r) {
-                std::int8_t scale_bytes[16] = {};
-                std::uint8_t min_bytes[16] = {};
-                scales[r] = V::load(U::scales(*tile.template at<Block>(r, at), scale_bytes, min_bytes));
-                mins[r] = V::load(reinterpret_cast<const std::int8_t*>(min_bytes));
-            }
-            V::transpose(scales);
-            for (std::size_t g = 0; g < groups; ++g) V::store(scales_[g], scales[g]);
+            const auto block_at = [&](std::size_t r) { return tile.template at<Block>(r, at); };
+            alignas(64) std::int8_t buffer[16][16];
+            U::unpack_scales(block_at, buffer);
+            typename V::I32 numbers[16];  // of a block: the scales, then the minima
+            for (std::size_t r = 0; r < 16; ++r) numbers[r] = V::load(U::scales(*block_at(r), buffer[r]));
+            V::transpose(numbers);
+            for (std::size_t g = 0; g < groups; ++g) V::store(scales_[g], numbers[g]);
             if constexpr (L::has_min) {
-                V::transpose(mins);
-                for (std::size_t i = 0; i < size / 32; ++i) {
-                    V::store(min_pairs_[i], V::pair(mins[32 * i / L::group], mins[(32 * i + 16) / L::group]));
+                static_assert(L::group == 32);  // so both halves of 32 levels have the same minimum
+                for (std::size_t g = 0; g < groups; ++g) {
+                    V::store(min_pairs_[g], V::pair(numbers[groups + g], numbers[groups + g]));
                 }
             }
         }

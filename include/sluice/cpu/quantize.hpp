@@ -45,11 +45,8 @@ quant::Q8View<N> quantize_row(std::span<const float> x, std::byte* storage) {
         const quant::Q8Scale scale = quant::q8_scale<N>(finite ? extreme : 0.0F);
         row.d[begin / N] = finite ? scale.d : extreme;
         for (std::size_t i = begin; i < begin + N; i += simd::lanes) {
-            auto levels = V::zero_i32();
-            if (finite) {
-                const auto rounded = V::round(V::mul(V::load(x.data() + i), V::set(scale.inverse)));
-                levels = V::min(rounded, V::set_i32(127));
-            }
+            const auto scaled = V::mul(V::load(x.data() + i), V::set(scale.inverse));
+            const auto levels = finite ? V::round(scaled) : V::zero_i32();
             V::store(row.q + i, levels);
             row.sums[i / simd::lanes] = static_cast<std::int16_t>(V::sum(levels));
         }

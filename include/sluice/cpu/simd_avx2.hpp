@@ -80,6 +80,23 @@ struct Avx2 {
         const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
         return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
     }
+    static SLUICE_INLINE F32 sums(const F32 (&v)[16]) {
+        // Each step adds the halves of what is left of two vectors and puts the results side by side.
+        const auto eight = [&](int first) {
+            __m256 four[4];
+            for (int r = 0; r < 4; ++r) {
+                const __m256 a = _mm256_add_ps(v[first + r].lo, v[first + r].hi);
+                const __m256 b = _mm256_add_ps(v[first + r + 4].lo, v[first + r + 4].hi);
+                four[r] = _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+            }
+            const auto add_pairs = [](__m256 a, __m256 b) {
+                return _mm256_add_ps(_mm256_shuffle_ps(a, b, 0x44), _mm256_shuffle_ps(a, b, 0xEE));
+            };
+            const __m256 even = add_pairs(four[0], four[1]), odd = add_pairs(four[2], four[3]);
+            return _mm256_add_ps(_mm256_shuffle_ps(even, odd, 0x88), _mm256_shuffle_ps(even, odd, 0xDD));
+        };
+        return {eight(0), eight(8)};
+    }
     static SLUICE_INLINE float max_lane(F32 a) {
         const __m256 eight = _mm256_max_ps(a.lo, a.hi);
         const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
@@ -108,7 +125,6 @@ struct Avx2 {
         return {_mm256_blend_epi16(low.lo, _mm256_slli_epi32(high.lo, 16), 0xAA),
                 _mm256_blend_epi16(low.hi, _mm256_slli_epi32(high.hi, 16), 0xAA)};
     }
-    static SLUICE_INLINE I32 min(I32 a, I32 b) { return {_mm256_min_epi32(a.lo, b.lo), _mm256_min_epi32(a.hi, b.hi)}; }
     static SLUICE_INLINE std::int32_t sum(I32 a) {
         const __m256i eight = _mm256_add_epi32(a.lo, a.hi);
         const __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
@@ -147,6 +163,10 @@ struct Avx2 {
     static SLUICE_INLINE Bytes load_quarters(const void* low, const void* high) {
         return {_mm256_broadcastsi128_si256(load128(low)), _mm256_broadcastsi128_si256(load128(high))};
     }
+    static SLUICE_INLINE Bytes load_parts(const void* p0, const void* p1, const void* p2, const void* p3) {
+        return {_mm256_inserti128_si256(_mm256_castsi128_si256(load128(p0)), load128(p1), 1),
+                _mm256_inserti128_si256(_mm256_castsi128_si256(load128(p2)), load128(p3), 1)};
+    }
     static SLUICE_INLINE void store_bytes(void* p, Bytes a) { store256(p, a.lo, a.hi); }
     template <int S0, int S1, int S2, int S3>
     static SLUICE_INLINE Bytes shift(Bytes a) {
@@ -167,6 +187,9 @@ struct Avx2 {
     static SLUICE_INLINE Bytes merge_bits(Bytes a, const std::uint8_t* low, const std::uint8_t* high,
                                           std::uint8_t bit) {
         return merge(a, {bits_to_bytes(low), bits_to_bytes(high)}, bit);
+    }
+    static SLUICE_INLINE Bytes unpack_scales(Bytes headers) {
+        return {unpack_scales(headers.lo), unpack_scales(headers.hi)};
     }
     template <std::size_t Count, bool IsSigned>
     static SLUICE_INLINE Bytes spread(const std::int8_t* numbers, const std::uint8_t* index) {
@@ -210,10 +233,13 @@ struct Avx2 {
         return add(acc, {_mm256_madd_epi16(_mm256_packs_epi32(a.lo, b.lo), weights.lo),
                          _mm256_madd_epi16(_mm256_packs_epi32(a.hi, b.hi), weights.hi)});
     }
-    static SLUICE_INLINE I32 dot8(const std::uint8_t (&levels)[16][8], const std::int16_t* x) {
+    static SLUICE_INLINE I32 dot8(const std::int8_t (&numbers)[16][16], const std::int16_t* x) {
         const __m256i each = _mm256_broadcastsi128_si256(load128(x));
         __m256i rows[8];  // four partial sums of a row in each half: rows 2i and 2i + 1
-        for (int i = 0; i < 8; ++i) rows[i] = _mm256_madd_epi16(_mm256_cvtepu8_epi16(load128(levels[2 * i])), each);
+        for (int i = 0; i < 8; ++i) {
+            const __m256i two = _mm256_unpackhi_epi8(load256(numbers[2 * i]), _mm256_setzero_si256());
+            rows[i] = _mm256_madd_epi16(two, each);
+        }
         const auto sums = [&](int i) {  // rows 2i, 2i + 2, 2i + 4, 2i + 6 in the low half, the odd ones in the upper
             return _mm256_hadd_epi32(_mm256_hadd_epi32(rows[i], rows[i + 1]),
                                      _mm256_hadd_epi32(rows[i + 2], rows[i + 3]));
@@ -225,7 +251,7 @@ struct Avx2 {
         first = {sum_rows(rows, 0, &I32::lo), sum_rows(rows, 8, &I32::lo)};
         second = {sum_rows(rows, 0, &I32::hi), sum_rows(rows, 8, &I32::hi)};
     }
-    static SLUICE_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
+    static SLUICE_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1); }
 
 private:
     static SLUICE_INLINE __m128i load128(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
@@ -233,6 +259,16 @@ private:
     static SLUICE_INLINE void store256(void* p, __m256i lo, __m256i hi) {
         _mm256_storeu_si256(static_cast<__m256i*>(p), lo);
         _mm256_storeu_si256(static_cast<__m256i*>(p) + 1, hi);
+    }
+    //! Words H A B C become A, A C, B, B C; see quant::PackedScales.
+    static SLUICE_INLINE __m256i unpack_scales(__m256i headers) {
+        const __m256i low_mask = _mm256_set1_epi64x(0x0F0F0F0F3F3F3F3F),
+                      high_mask = _mm256_set1_epi64x(0x3030303000000000);
+        const __m256i acbc = _mm256_shuffle_epi32(headers, 0b11'10'11'01);
+        const __m256i aabb = _mm256_shuffle_epi32(headers, 0b10'10'01'01);
+        const __m256i shifts = _mm256_setr_epi32(0, 0, 0, 4, 0, 0, 0, 4);
+        const __m256i low = _mm256_and_si256(_mm256_srlv_epi32(acbc, shifts), low_mask);
+        return _mm256_or_si256(low, _mm256_and_si256(_mm256_srli_epi32(aabb, 2), high_mask));
     }
     static SLUICE_INLINE __m256i broadcast_word(const void* p) {
         std::int32_t word = 0;

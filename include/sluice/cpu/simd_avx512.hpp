@@ -79,6 +79,19 @@ struct Avx512 {
         const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
         return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
     }
+    static SLUICE_INLINE F32 sums(const F32 (&v)[16]) {
+        // Each step adds the halves of what is left of two vectors and puts the results side by side.
+        __m512 four[4];
+        for (int r = 0; r < 4; ++r) {
+            const __m512 ab = add_halves(v[r].v, v[r + 4].v), cd = add_halves(v[r + 8].v, v[r + 12].v);
+            four[r] = _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xDD));
+        }
+        const auto add_pairs = [](__m512 a, __m512 b) {
+            return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xEE));
+        };
+        const __m512 even = add_pairs(four[0], four[1]), odd = add_pairs(four[2], four[3]);
+        return {_mm512_add_ps(_mm512_shuffle_ps(even, odd, 0x88), _mm512_shuffle_ps(even, odd, 0xDD))};
+    }
     static SLUICE_INLINE float max_lane(F32 a) {
         const __m256 eight = _mm256_max_ps(low(a.v), high(a.v));
         const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
@@ -100,7 +113,6 @@ struct Avx512 {
     static SLUICE_INLINE I32 pair(I32 low, I32 high) {
         return {_mm512_mask_blend_epi16(0xAAAAAAAAU, low.v, _mm512_slli_epi32(high.v, 16))};
     }
-    static SLUICE_INLINE I32 min(I32 a, I32 b) { return {_mm512_min_epi32(a.v, b.v)}; }
     static SLUICE_INLINE std::int32_t sum(I32 a) { return _mm512_reduce_add_epi32(a.v); }
     static SLUICE_INLINE void store(std::int8_t* p, I32 a) {
         _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
@@ -120,6 +132,11 @@ struct Avx512 {
     }
     static SLUICE_INLINE Bytes load_quarters(const void* low, const void* high) {
         return {_mm512_mask_broadcast_i32x4(_mm512_broadcast_i32x4(load128(low)), 0xFF00, load128(high))};
+    }
+    static SLUICE_INLINE Bytes load_parts(const void* p0, const void* p1, const void* p2, const void* p3) {
+        const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(load128(p0)), load128(p1), 1);
+        const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(load128(p2)), load128(p3), 1);
+        return {_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1)};
     }
     static SLUICE_INLINE void store_bytes(void* p, Bytes a) { _mm512_storeu_si512(p, a.v); }
     template <int S0, int S1, int S2, int S3>
@@ -148,6 +165,15 @@ struct Avx512 {
         std::memcpy(&word[1], high, 4);
         const __mmask64 mask = word[0] | static_cast<std::uint64_t>(word[1]) << 32;
         return {_mm512_or_si512(a.v, _mm512_maskz_set1_epi8(mask, static_cast<char>(bit)))};
+    }
+    static SLUICE_INLINE Bytes unpack_scales(Bytes headers) {
+        // Words H A B C become A, A C, B, B C; see quant::PackedScales.
+        const __m512i low_mask = _mm512_set4_epi32(0x0F0F0F0F, 0x3F3F3F3F, 0x0F0F0F0F, 0x3F3F3F3F);
+        const __m512i high_mask = _mm512_set4_epi32(0x30303030, 0, 0x30303030, 0);
+        const __m512i acbc = _mm512_shuffle_epi32(headers.v, static_cast<_MM_PERM_ENUM>(0b11'10'11'01));
+        const __m512i aabb = _mm512_shuffle_epi32(headers.v, static_cast<_MM_PERM_ENUM>(0b10'10'01'01));
+        const __m512i low = _mm512_and_si512(_mm512_srlv_epi32(acbc, _mm512_set4_epi32(4, 0, 0, 0)), low_mask);
+        return {_mm512_or_si512(low, _mm512_and_si512(_mm512_srli_epi32(aabb, 2), high_mask))};
     }
     template <std::size_t Count, bool IsSigned>
     static SLUICE_INLINE Bytes spread(const std::int8_t* numbers, const std::uint8_t* index) {
@@ -199,11 +225,12 @@ struct Avx512 {
     static SLUICE_INLINE I32 weigh(I32 acc, I32 a, I32 b, Bytes weights) {
         return {_mm512_dpwssd_epi32(acc.v, _mm512_packs_epi32(a.v, b.v), weights.v)};
     }
-    static SLUICE_INLINE I32 dot8(const std::uint8_t (&levels)[16][8], const std::int16_t* x) {
+    static SLUICE_INLINE I32 dot8(const std::int8_t (&rows)[16][16], const std::int16_t* x) {
         const __m512i each = _mm512_broadcast_i32x4(load128(x));
         __m512i quad[4];  // quad[i], part p: four partial sums of row 4i + p
         for (int i = 0; i < 4; ++i) {
-            quad[i] = _mm512_madd_epi16(_mm512_cvtepu8_epi16(load256(levels[4 * i])), each);
+            const __m512i numbers = _mm512_unpackhi_epi8(_mm512_loadu_si512(rows[4 * i]), _mm512_setzero_si512());
+            quad[i] = _mm512_madd_epi16(numbers, each);
         }
         // Part p, word i: row 4i + p.
         const __m512i sums = add_quads(add_pairs(quad[0], quad[1]), add_pairs(quad[2], quad[3]));
@@ -220,7 +247,7 @@ struct Avx512 {
         first.v = _mm512_shuffle_i32x4(low, high, 0x88);
         second.v = _mm512_shuffle_i32x4(low, high, 0xDD);
     }
-    static SLUICE_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
+    static SLUICE_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1); }
 
 private:
     static SLUICE_INLINE __m128i load128(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
@@ -236,6 +263,10 @@ private:
     //! Parts a0 + a1, a2 + a3, b0 + b1, b2 + b3.
     static SLUICE_INLINE __m512i add_parts(__m512i a, __m512i b) {
         return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xDD));
+    }
+    //! The sums of lanes j and j + 8 of a, then of b.
+    static SLUICE_INLINE __m512 add_halves(__m512 a, __m512 b) {
+        return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xEE));
     }
     static SLUICE_INLINE __m256 low(__m512 v) { return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7); }
     static SLUICE_INLINE __m256 high(__m512 v) { return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15); }

@@ -15,6 +15,7 @@
 
 #include "sluice/core/config.hpp"
 #include "sluice/core/float16.hpp"
+#include "sluice/quant/packed_scales.hpp"
 
 namespace sluice::simd {
 
@@ -120,6 +121,10 @@ struct Scalar {
         }
         return a.v[0];
     }
+    //! Lane i is sum(v[i]), by the same tree.
+    static F32 sums(const F32 (&v)[16]) {
+        return map([&](std::size_t i) { return sum(v[i]); });
+    }
     //! The largest lane; unspecified if a lane is NaN.
     static float max_lane(F32 a) { return *std::max_element(a.v.begin(), a.v.end()); }
 
@@ -162,9 +167,6 @@ struct Scalar {
     static I32 pair(I32 low, I32 high) {
         return map_i32(
             [&](std::size_t i) { return static_cast<std::int32_t>(low16(low.v[i]) | low16(high.v[i]) << 16); });
-    }
-    static I32 min(I32 a, I32 b) {
-        return map_i32([&](std::size_t i) { return std::min(a.v[i], b.v[i]); });
     }
     static std::int32_t sum(I32 a) { return std::accumulate(a.v.begin(), a.v.end(), 0); }
     //! The low byte of each lane.
@@ -217,6 +219,13 @@ struct Scalar {
         for (std::size_t i = 0; i < 4; ++i) std::memcpy(r.v.data() + 16 * i, i < 2 ? low : high, 16);
         return r;
     }
+    //! 16 bytes from each.
+    static Bytes load_parts(const void* p0, const void* p1, const void* p2, const void* p3) {
+        Bytes r;
+        const void* const parts[] = {p0, p1, p2, p3};
+        for (std::size_t i = 0; i < 4; ++i) std::memcpy(r.v.data() + 16 * i, parts[i], 16);
+        return r;
+    }
     static void store_bytes(void* p, Bytes a) { std::memcpy(p, a.v.data(), 64); }
     //! Each byte of part i shifted right by the i-th number, or left where it is negative. The vacated bits are not
     //! specified: mask them.
@@ -244,6 +253,18 @@ struct Scalar {
             const std::uint8_t byte = (i < 32 ? low : high)[i % 32 / 8];
             return static_cast<std::uint8_t>(((byte >> (i % 8)) & 1) != 0 ? a.v[i] | bit : a.v[i]);
         });
+    }
+    //! In each part, the scales and minima of the quant::PackedScales that its last 12 bytes are: 8 and 8 bytes.
+    static Bytes unpack_scales(Bytes headers) {
+        Bytes r;
+        for (std::size_t part = 0; part < 64; part += 16) {
+            quant::PackedScales packed;
+            std::memcpy(packed.bytes, headers.v.data() + part + 4, 12);
+            std::int8_t scales[8];
+            packed.unpack(scales, r.v.data() + part + 8);
+            std::memcpy(r.v.data() + part, scales, 8);
+        }
+        return r;
     }
     //! 32 int16: number j is the one of `numbers` [Count = 8 or 16] that `index` [64] names at 2j, if all numbers are
     //! positive, or at 2j + 1, if they are signed; the other index is 0x80.
@@ -307,11 +328,11 @@ struct Scalar {
             return acc.v[i] + w[part * 8 + first] * from.v[word] + w[part * 8 + first + 1] * from.v[word + 1];
         });
     }
-    //! Lane r: the sum over j < 8 of levels[r][j] * x[j].
-    static I32 dot8(const std::uint8_t (&levels)[16][8], const std::int16_t* x) {
+    //! Lane r: the sum over j < 8 of rows[r][8 + j] * x[j], for positive numbers.
+    static I32 dot8(const std::int8_t (&rows)[16][16], const std::int16_t* x) {
         return map_i32([&](std::size_t r) {
             std::int32_t sum = 0;
-            for (std::size_t j = 0; j < 8; ++j) sum += levels[r][j] * x[j];
+            for (std::size_t j = 0; j < 8; ++j) sum += rows[r][8 + j] * x[j];
             return sum;
         });
     }
@@ -323,6 +344,7 @@ struct Scalar {
         first = map_i32([&](std::size_t r) { return sum8(r, 0); });
         second = map_i32([&](std::size_t r) { return sum8(r, 8); });
     }
+    //! Asks for the cache line of p in the second-level cache. p may lie behind the end of everything.
     static void prefetch(const void*) {}
 
 private:

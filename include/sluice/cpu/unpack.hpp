@@ -18,12 +18,26 @@ namespace sluice::cpu {
 //! For format F and back end V:
 //! - `levels<Run>(block)`: levels 64 * Run .. + 63 from `block` on (two blocks of 32), in their order, as unsigned
 //!   bytes: q + bias, at most `max`;
-//! - `scales(block, buffer)` (blocks of 256): the int8 scales, where they lie or copied to buffer [8];
-//!   `mins(block, buffer)`: see PackedScales;
+//! - in blocks of 256, `unpack_scales(block_at, buffer)` for sixteen blocks, then `scales(block_at(r), buffer[r])`:
+//! block
+//!   r's scales. Formats with minima have 8 scales, and leave the minima in the upper 8 bytes of buffer[r];
 //! - `header`: the offset of the 4-byte word with d and dmin; `d(words)`, `dmin(words)` for sixteen of them.
 //! Formats without a specialization (a user's own) are computed through F::unpack.
 template <class F, class V>
 struct Unpack {};
+
+namespace detail {
+
+//! The scales and minima of sixteen blocks of Q4_K or Q5_K, both of which begin with d, dmin, PackedScales.
+template <class V, class BlockAt>
+SLUICE_INLINE void unpack_k_scales(BlockAt block_at, std::int8_t (&buffer)[16][16]) {
+    for (std::size_t r = 0; r < 16; r += 4) {
+        const auto headers = V::load_parts(block_at(r), block_at(r + 1), block_at(r + 2), block_at(r + 3));
+        V::store_bytes(buffer[r], V::unpack_scales(headers));
+    }
+}
+
+}  // namespace detail
 
 template <class F, class V>
 concept Unpackable = requires {
@@ -41,10 +55,11 @@ struct Unpack<quant::Q4_K, V> {
         const auto bytes = V::load_twice(block->q[Run]);
         return V::keep(V::template shift<0, 0, 4, 4>(bytes), 15);
     }
-    static SLUICE_INLINE const std::int8_t* scales(const Block& block, std::int8_t* buffer, std::uint8_t* mins) {
-        block.scales.unpack(buffer, mins);
-        return buffer;
+    template <class BlockAt>
+    static SLUICE_INLINE void unpack_scales(BlockAt block_at, std::int8_t (&buffer)[16][16]) {
+        detail::unpack_k_scales<V>(block_at, buffer);
     }
+    static SLUICE_INLINE const std::int8_t* scales(const Block&, const std::int8_t* row) { return row; }
     static SLUICE_INLINE typename V::F32 d(typename V::I32 words) { return V::low_half(words); }
     static SLUICE_INLINE typename V::F32 dmin(typename V::I32 words) { return V::high_half(words); }
 };
@@ -63,10 +78,11 @@ struct Unpack<quant::Q5_K, V> {
         return V::merge(V::keep(V::template shift<0, 0, 4, 4>(low), 15),
                         V::template shift<bit, bit, bit + 1, bit + 1>(high), 16);
     }
-    static SLUICE_INLINE const std::int8_t* scales(const Block& block, std::int8_t* buffer, std::uint8_t* mins) {
-        block.scales.unpack(buffer, mins);
-        return buffer;
+    template <class BlockAt>
+    static SLUICE_INLINE void unpack_scales(BlockAt block_at, std::int8_t (&buffer)[16][16]) {
+        detail::unpack_k_scales<V>(block_at, buffer);
     }
+    static SLUICE_INLINE const std::int8_t* scales(const Block&, const std::int8_t* row) { return row; }
     static SLUICE_INLINE typename V::F32 d(typename V::I32 words) { return V::low_half(words); }
     static SLUICE_INLINE typename V::F32 dmin(typename V::I32 words) { return V::high_half(words); }
 };
@@ -85,9 +101,9 @@ struct Unpack<quant::Q6_K, V> {
         return V::merge(V::keep(V::template shift<nibble, nibble, nibble, nibble>(low), 15),
                         V::template shift<bits, bits, bits + 2, bits + 2>(high), 48);
     }
-    static SLUICE_INLINE const std::int8_t* scales(const Block& block, std::int8_t*, std::uint8_t*) {
-        return block.scale;
-    }
+    template <class BlockAt>
+    static SLUICE_INLINE void unpack_scales(BlockAt, std::int8_t (&)[16][16]) {}
+    static SLUICE_INLINE const std::int8_t* scales(const Block& block, const std::int8_t*) { return block.scale; }
     static SLUICE_INLINE typename V::F32 d(typename V::I32 words) { return V::high_half(words); }
 };
 

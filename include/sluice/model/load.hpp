@@ -13,6 +13,7 @@
 
 #include "sluice/concepts/quantization.hpp"
 #include "sluice/core/status.hpp"
+#include "sluice/core/to_text.hpp"
 #include "sluice/io/gguf.hpp"
 #include "sluice/model/qwen3_moe.hpp"
 
@@ -65,6 +66,10 @@ private:
 
 inline Expected<RopeScaling> read_rope_scaling(const KeyReader& keys) {
     RopeScaling scaling;
+    for (const std::string_view name : {"rope.scaling.attn_factor", "rope.scaling.yarn_ext_factor"}) {
+        SLUICE_ASSIGN(const float value, keys.positive(name, 1.0F));
+        if (value != 1.0F) return keys.wrong(name, "is " + to_text(value) + "; only 1 is supported");
+    }
     SLUICE_ASSIGN(const std::string_view kind, keys.text_or("rope.scaling.type", "none"));
     if (kind == "none") return scaling;
     if (kind != "linear" && kind != "yarn") {
@@ -80,11 +85,6 @@ inline Expected<RopeScaling> read_rope_scaling(const KeyReader& keys) {
     SLUICE_ASSIGN(scaling.attention_factor, keys.positive("rope.scaling.yarn_attn_factor", 1.0F));
     SLUICE_ASSIGN(scaling.beta_fast, keys.positive("rope.scaling.yarn_beta_fast", 32.0F));
     SLUICE_ASSIGN(scaling.beta_slow, keys.positive("rope.scaling.yarn_beta_slow", 1.0F));
-    SLUICE_ASSIGN(const float extrapolation, keys.positive("rope.scaling.yarn_ext_factor", 1.0F));
-    if (extrapolation != 1.0F) {
-        return keys.wrong("rope.scaling.yarn_ext_factor",
-                          "is " + std::to_string(extrapolation) + "; only 1 is supported");
-    }
     return scaling;
 }
 

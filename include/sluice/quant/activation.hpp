@@ -65,18 +65,19 @@ struct Q8Row {
     }
 };
 
-//! How one block becomes levels: q = min(127, round(x * inverse)).
+//! How one block becomes levels: q = round(x * inverse), in -127..127.
 struct Q8Scale {
     float inverse;
     float d;
 };
 
 //! The scale of a block of N whose element of the largest magnitude (the first, if there are several) is `extreme`.
-//! For N = 256 that element becomes -127, for N = 32 it keeps its sign. A block too small for a finite inverse is zero.
+//! For N = 256 that element becomes -127, for N = 32 it keeps its sign. A block below 1e-36 counts as zero: its
+//! inverse might not be finite.
 template <std::size_t N>
 SLUICE_HD inline Q8Scale q8_scale(float extreme) {
     const float magnitude = ::fabsf(extreme);
-    if (!(magnitude >= 127.0F / std::numeric_limits<float>::max())) return {0.0F, 0.0F};
+    if (!(magnitude >= 1e-36F)) return {0.0F, 0.0F};
     if constexpr (N == 256) {
         const float inverse = -127.0F / extreme;
         return {inverse, 1.0F / inverse};
@@ -106,8 +107,7 @@ Q8View<N> quantize_reference(std::span<const float> x, std::byte* storage) {
         const Q8Scale scale = finite ? q8_scale<N>(extreme) : Q8Scale{0.0F, std::numeric_limits<float>::quiet_NaN()};
         row.d[begin / N] = scale.d;
         for (std::size_t i = begin; i < begin + N; ++i) {
-            const int level = finite ? round_even(x[i] * scale.inverse) : 0;
-            row.q[i] = static_cast<std::int8_t>(level < 127 ? level : 127);
+            row.q[i] = static_cast<std::int8_t>(finite ? round_even(x[i] * scale.inverse) : 0);
         }
         for (std::size_t i = begin; i < begin + N; i += 16) {
             int sum = 0;

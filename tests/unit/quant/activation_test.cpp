@@ -74,11 +74,16 @@ TEST_CASE("activation: the first of the largest elements becomes -127 in blocks 
 }
 
 TEST_CASE("activation: zero, tiny and non-finite blocks") {
-    for (const float tiny : {0.0F, -0.0F, std::numeric_limits<float>::denorm_min(), 1e-38F}) {
+    for (const float tiny : {0.0F, -0.0F, std::numeric_limits<float>::denorm_min(), 9.9e-37F}) {
         const std::vector<float> x(256, tiny);
         CHECK(Quantized<256>(x).view.d[0] == 0.0F);
         CHECK(Quantized<256>(x).view.q[255] == 0);
         CHECK(Quantized<32>(x).view.d[7] == 0.0F);
+    }
+    for (const float small : {1e-36F, -1e-36F}) {
+        const std::vector<float> x(256, small);
+        CHECK(Quantized<256>(x).view.q[0] == -127);
+        CHECK(std::abs(Quantized<32>(x).view.q[0]) == 127);
     }
     const float huge = std::numeric_limits<float>::max(), nan = std::numeric_limits<float>::quiet_NaN();
     CHECK(Quantized<256>(std::vector<float>(256, huge)).view.q[0] == -127);

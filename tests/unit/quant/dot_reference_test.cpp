@@ -40,12 +40,13 @@ TEST_CASE_TEMPLATE("dot_reference: the dot product of the decoded numbers", F, q
 }
 
 TEST_CASE("dot_reference: float rows are summed in sixteen strides and a tree") {
-    // 2^24 + 1 is not a float: which additions meet decides the result
+    // From 2^24 on floats are even, and halves round to multiples of four: which additions meet decides the result.
     std::vector<float> ones(40, 1.0F), w(40, 0.0F);
     w[0] = 16777216.0F;
-    w[16] = 1.0F;  // the same stride: lost
-    w[8] = 1.0F;   // joins stride 0 first in the tree: lost
-    w[1] = w[9] = 1.0F;
-    w[33] = 1.0F;                                                                         // the tail's stride 1
-    CHECK(quant::dot_reference<quant::F32>(w.data(), 40, {ones.data()}) == 16777220.0F);  // + 3, ties to even
+    w[16] = 1.0F;         // into stride 0 itself: lost
+    w[8] = w[24] = 1.0F;  // stride 8, joined to stride 0 as one 2
+    w[1] = w[9] = 1.0F;   // strides 1 and 9, joined to stride 0 last
+    w[34] = w[3] = 1.0F;  // the tail's stride 2 goes to stride 0 (2^24 + 3 becomes + 4), stride 3 to stride 1
+    CHECK(quant::dot_reference<quant::F32>(w.data(), 40, {ones.data()}) == 16777224.0F);
+    CHECK(quant::dot_reference<quant::F32>(w.data(), 34, {ones.data()}) == 16777220.0F);
 }

@@ -14,8 +14,8 @@ TEST_CASE("q4_0: decodes as the layout says") {
 }
 
 TEST_CASE("q4_0: encoding loses no more than it should") {
-    CHECK(test::relative_error<quant::Q4_0>(0.02F) < 0.089);
-    CHECK(test::relative_error<quant::Q4_0>(30.0F) < 0.089);
+    CHECK(test::relative_error<quant::Q4_0>(0.02F) < 0.085);
+    CHECK(test::relative_error<quant::Q4_0>(30.0F) < 0.085);
 }
 
 TEST_CASE("q4_0: takes extreme blocks") { test::check_extremes<quant::Q4_0>({0}); }

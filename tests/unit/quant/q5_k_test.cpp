@@ -19,8 +19,8 @@ TEST_CASE("q5_k: decodes as the layout says") {
 }
 
 TEST_CASE("q5_k: encoding loses no more than it should") {
-    CHECK(test::relative_error<quant::Q5_K>(0.02F) < 0.0381);
-    CHECK(test::relative_error<quant::Q5_K>(30.0F) < 0.0381);
+    CHECK(test::relative_error<quant::Q5_K>(0.02F) < 0.0353);
+    CHECK(test::relative_error<quant::Q5_K>(30.0F) < 0.0353);
 }
 
 TEST_CASE("q5_k: takes extreme blocks") { test::check_extremes<quant::Q5_K>({0, 2}); }

@@ -13,8 +13,8 @@ TEST_CASE("q8_0: decodes as the layout says") {
 }
 
 TEST_CASE("q8_0: encoding loses no more than it should") {
-    CHECK(test::relative_error<quant::Q8_0>(0.02F) < 0.0055);
-    CHECK(test::relative_error<quant::Q8_0>(30.0F) < 0.0055);
+    CHECK(test::relative_error<quant::Q8_0>(0.02F) < 0.0052);
+    CHECK(test::relative_error<quant::Q8_0>(30.0F) < 0.0052);
 }
 
 TEST_CASE("q8_0: takes extreme blocks") { test::check_extremes<quant::Q8_0>({0}); }
