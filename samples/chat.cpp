@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A conversation in the terminal. What was computed for its earlier turns stays in the cache.
+#include <atomic>
 #include <iostream>
 #include <span>
 #include <string>
@@ -59,7 +60,7 @@ public:
             messages_ = options_.chat.start();
         } else if (line == "/regen") {
             if (messages_.empty() || messages_.back().role != chat::Role::assistant) {
-                return Status(Errc::invalid_argument, line, "there is no answer yet");
+                return Status(Errc::invalid_argument, line, "there is no answer yet", "write a message first");
             }
             messages_.pop_back();
             return answer();
@@ -106,12 +107,13 @@ private:
 template <class P>
 Status converse(Pipeline<P>& pipeline, const Options& o) {
     SLUICE_ASSIGN(StandardSampler sampler, make_standard_sampler(o.generation.sampling));
-    Conversation conversation(pipeline, o, std::move(sampler), samples::catch_interrupts());
+    std::atomic<bool>& interrupted = samples::catch_interrupts();
+    Conversation conversation(pipeline, o, std::move(sampler), interrupted);
     const bool interactive = samples::input_is_terminal() && samples::output_is_terminal();
     if (interactive) std::cout << commands;
     const auto read_line = [&](std::string& line) {
         if (interactive) std::cout << "> " << std::flush;
-        return static_cast<bool>(std::getline(std::cin, line));
+        return (!interactive || samples::wait_for_input(interrupted)) && std::getline(std::cin, line);
     };
     for (std::string line; read_line(line) && line != "/exit";) {
         const Status status = conversation.serve(line);

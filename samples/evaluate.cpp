@@ -96,7 +96,8 @@ Status write_whole_file(const std::filesystem::path& path, Write write) {
     std::ofstream out(target, std::ios::binary);
     Status status = write(out);
     out.close();
-    if (status.ok() && !out) status = Status(Errc::io, target.string(), "could not be written");
+    if (status.ok() && !out)
+        status = Status(Errc::io, target.string(), "could not be written", "check its folder and disk");
     if (direct) return status;
     if (status.ok()) std::filesystem::rename(target, path, error);
     if (status.ok() && error) status = Status(Errc::io, path.string(), error.message());

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Continues a text, or answers one message, token by token.
+#include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <iostream>
 #include <optional>
@@ -19,8 +21,8 @@ using namespace sluice;
 constexpr auto description = R"(Continues a text, or answers one message with --chat, token by token.
 
 Without -p and -f it tells a story, another one each time: that is short for
-  generate --chat -p "Tell me a story." --temp 0.8
-All other defaults give the likeliest text (--temp 0). On a terminal, a last line tells the speed and the seed.)";
+  generate --chat --no-think -p "Tell me a story." --temp 0.8 --min-p 0.1
+With a prompt it gives the likeliest text unless the flags say otherwise. On a terminal, a last line tells the speed and the seed.)";
 
 struct Options {
     samples::ModelOptions model;
@@ -39,7 +41,7 @@ Expected<std::vector<Token>> prompt_tokens(const Pipeline<P>& pipeline, const Op
         SLUICE_ASSIGN(text, samples::read_file(o.prompt_file));
         if (text.ends_with('\n')) text.pop_back();
     }
-    if (!o.is_chat) return pipeline.tokenizer().encode(text, SpecialTokens::parse);
+    if (!o.is_chat) return pipeline.text_prompt(text);
     std::vector<chat::Message> messages = o.chat.start();
     messages.push_back({chat::Role::user, text});
     return pipeline.chat_prompt(messages, o.chat.options());
@@ -61,7 +63,6 @@ Status generate(Pipeline<P>& pipeline, const Options& o, const std::atomic<bool>
     const auto stream_to = [&](auto sink) { return pipeline.generate(std::span(prompt), options, sampler, sink); };
     SLUICE_ASSIGN(const GenerationResult result,
                   o.format == "jsonl" ? stream_to(JsonLinesSink(std::cout)) : stream_to(OstreamSink(std::cout)));
-    if (!std::cout) return Status(Errc::io, "standard output", "could not be written");
     if (samples::output_is_terminal()) std::cout << std::endl;
     if (samples::error_is_terminal()) print_summary(result, o, options.seed);
     return {};
@@ -83,9 +84,13 @@ int main(int argc, char** argv) {
     if (flags.given("-p") && flags.given("-f")) return flags.usage_error("-f: there is a prompt from -p already");
 
     const bool asks_for_a_story = !flags.given("-p") && !flags.given("-f");
-    if (asks_for_a_story) o.prompt = "Tell me a story.";
-    if (asks_for_a_story && !flags.given("--temp")) o.generation.sampling.temperature = 0.8F;
-    o.is_chat |= asks_for_a_story || flags.given("--system") || flags.given("--no-think");
+    if (asks_for_a_story) {
+        o.prompt = "Tell me a story.";
+        o.chat.no_think = true;
+        if (!flags.given("--temp")) o.generation.sampling.temperature = 0.8F;
+        if (!flags.given("--min-p")) o.generation.sampling.min_p = 0.1F;
+    }
+    o.is_chat |= o.chat.system || o.chat.no_think;
 
     const std::atomic<bool>& interrupted = samples::catch_interrupts();
     const Status outcome =

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <filesystem>
 #include <iomanip>
 #include <iostream>
 #include <map>
@@ -13,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "common/command_line.hpp"
+#include "common/options.hpp"
 #include "sluice/core/json_text.hpp"
 #include "sluice/core/to_text.hpp"
 #include "sluice/io/gguf.hpp"
@@ -21,12 +24,10 @@ namespace {
 
 using namespace sluice;
 
-constexpr std::string_view usage = R"(usage: inspect [-m] FILE
+constexpr auto description = R"(Lists the metadata, the tensors and the number formats of a GGUF model file.
 
-Lists the metadata, the tensors and the number formats of a GGUF model file. For a
-mixture of experts it adds how many parameters work on a token, and how many bytes
-are read for it. Of a split file, name the first part.
-)";
+For a mixture of experts it adds how many parameters work on a token, and how many bytes are read for it.
+Of a split file, name the first part.)";
 
 //! "1.78 GiB", "30.5 billion": four digits at most, in the largest unit that leaves one before the point.
 std::string scaled(std::uint64_t number, double step, std::span<const std::string_view> units) {
@@ -205,17 +206,9 @@ Status inspect(const std::string& path) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::vector<std::string> arguments(argv + 1, argv + argc);
-    if (std::ranges::find(arguments, "--help") != arguments.end()) {
-        std::cout << usage;
-        return 0;
-    }
-    if (arguments.size() == 2 && arguments[0] == "-m") arguments.erase(arguments.begin());
-    if (arguments.size() != 1) {
-        std::cerr << usage;
-        return 1;
-    }
-    const Status status = inspect(arguments[0]);
-    if (!status.ok()) std::cerr << "inspect: " << status.message() << '\n';
-    return status.ok() ? 0 : 1;
+    std::filesystem::path model = samples::embedded_model();
+    samples::CommandLine flags("inspect", description);
+    flags.add("-m,--model,model", model, "the file; without it, the embedded story model");
+    if (const auto code = flags.parse(argc, argv)) return *code;
+    return flags.exit_code(inspect(model.string()));
 }

@@ -101,7 +101,8 @@ Status check_space(const std::filesystem::path& output, std::uint64_t bytes) {
     std::error_code error;
     const std::filesystem::path folder = output.has_parent_path() ? output.parent_path() : ".";
     const std::uintmax_t free = std::filesystem::space(folder, error).available;
-    if (error) return Status(Errc::io, folder.string(), "cannot be examined: " + error.message(), "name a folder");
+    if (error)
+        return Status(Errc::io, folder.string(), "cannot be examined: " + error.message(), "name a folder that exists");
     if (free >= bytes) return {};
     return Status(Errc::io, output.string(),
                   "takes " + gigabytes(bytes) + ", but its disk has " + gigabytes(free) + " free",

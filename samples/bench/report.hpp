@@ -17,7 +17,7 @@
 #include <variant>
 #include <vector>
 
-#include "bench/runner.hpp"
+#include "runner.hpp"
 #include "sluice/core/json_text.hpp"
 #include "sluice/core/to_text.hpp"
 

@@ -35,6 +35,7 @@ std::string range_text(Number least, Number most) {
 CommandLine::CommandLine(std::string program, const std::string& description)
     : program_(std::move(program)), group_("Flags"), app_(std::make_unique<CLI::App>(description, program_)) {
     app_->get_formatter()->column_width(28);
+    app_->allow_extras();  // refused in parse(), in the order in which they came
     app_->set_help_flag("-h,--help", "show this and exit");
     app_->set_version_flag("--version", program_ + " (Sluice) " + version_text(), "show the version and exit");
 }
@@ -44,14 +45,11 @@ CommandLine::~CommandLine() = default;
 void CommandLine::group(std::string title) { group_ = std::move(title); }
 
 void CommandLine::add_value(const std::string& names, const std::string& kind, const std::string& help, Set set) {
-    CLI::Option* option = app_->add_option(
-        names,
-        [this, names, set = std::move(set)](const std::vector<std::string>& values) {
-            for (const std::string& value : values) set(app_->get_option(names)->get_name(false, false), value);
-            return true;
-        },
-        help);
-    option->type_name(kind)->expected(1)->take_all()->group(group_);
+    const auto set_all = [set = std::move(set)](const std::vector<std::string>& values) {
+        for (const std::string& value : values) set(value);
+        return true;
+    };
+    app_->add_option(names, set_all, help)->type_name(kind)->expected(1)->take_all()->group(group_);
 }
 
 void CommandLine::add(const std::string& names, bool& to, const std::string& help) {
@@ -59,27 +57,27 @@ void CommandLine::add(const std::string& names, bool& to, const std::string& hel
 }
 
 void CommandLine::add(const std::string& names, std::string& to, const std::string& help) {
-    add_value(names, "TEXT", help, [&to](const std::string&, const std::string& value) { to = value; });
+    add_value(names, "TEXT", help, [&to](const std::string& value) { to = value; });
 }
 
 void CommandLine::add(const std::string& names, std::optional<std::string>& to, const std::string& help) {
-    add_value(names, "TEXT", help, [&to](const std::string&, const std::string& value) { to = value; });
+    add_value(names, "TEXT", help, [&to](const std::string& value) { to = value; });
 }
 
 void CommandLine::add(const std::string& names, std::filesystem::path& to, const std::string& help) {
-    add_value(names, "FILE", help, [&to](const std::string&, const std::string& value) { to = value; });
+    add_value(names, "FILE", help, [&to](const std::string& value) { to = value; });
 }
 
 void CommandLine::add(const std::string& names, std::vector<std::string>& to, const std::string& help) {
-    add_value(names, "TEXT", help, [&to](const std::string&, const std::string& value) { to.push_back(value); });
+    add_value(names, "TEXT", help, [&to](const std::string& value) { to.push_back(value); });
 }
 
 void CommandLine::add(const std::string& names, std::string& to, const std::vector<std::string>& choices,
                       const std::string& help) {
     const std::string kind = CLI::detail::join(choices, "|");
-    add_value(names, kind, help, [&to, choices, kind](const std::string& flag, const std::string& value) {
+    add_value(names, kind, help, [&to, names, choices, kind](const std::string& value) {
         if (std::ranges::find(choices, value) == choices.end()) {
-            throw CLI::ValidationError(flag, "'" + value + "' is not one of " + kind);
+            throw CLI::ValidationError(names, "'" + value + "' is not one of " + kind);
         }
         to = value;
     });
@@ -88,15 +86,15 @@ void CommandLine::add(const std::string& names, std::string& to, const std::vect
 template <class Number>
 void CommandLine::add(const std::string& names, Number& to, const std::string& help, Number least, Number most,
                       std::function<Status()> check) {
-    const auto set = [&to, least, most, check = std::move(check)](const std::string& flag, const std::string& value) {
+    const auto set = [&to, names, least, most, check = std::move(check)](const std::string& value) {
         const char* end = value.data() + value.size();
         const auto [rest, error] = std::from_chars(value.data(), end, to);
         if (error != std::errc() || rest != end || !(to >= least && to <= most)) {
             const std::string kind = std::is_integral_v<Number> ? "a whole number" : "a number";
-            throw CLI::ValidationError(flag, "'" + value + "' is not " + kind + range_text(least, most));
+            throw CLI::ValidationError(names, "'" + value + "' is not " + kind + range_text(least, most));
         }
         const Status status = check ? check() : Status();
-        if (!status.ok()) throw CLI::ValidationError(flag, status.what() + "; " + status.mend());
+        if (!status.ok()) throw CLI::ValidationError(names, status.what() + "; " + status.mend());
     };
     add_value(names, "N", help, set);
 }
@@ -114,9 +112,13 @@ std::optional<int> CommandLine::parse(int argc, char** argv) {
         app_->parse(argc, argv);
     } catch (const CLI::Success& wish) {  // --help or --version
         return app_->exit(wish);
+    } catch (const CLI::ArgumentMismatch& error) {  // "--predict: 1 required N missing"
+        const std::string text = error.what();
+        return usage_error(text.substr(0, text.find(':')) + ": its value is missing");
     } catch (const CLI::ParseError& error) {
         return usage_error(error.what());
     }
+    if (!app_->remaining().empty()) return usage_error("'" + app_->remaining().front() + "' is not a flag");
     return std::nullopt;
 }
 
@@ -127,9 +129,12 @@ int CommandLine::usage_error(std::string_view message) const {
     return 2;
 }
 
-int CommandLine::exit_code(const Status& outcome) const {
-    if (!outcome.ok()) std::cerr << program_ << ": " << outcome.message() << '\n';
-    return outcome.ok() ? 0 : 1;
+int CommandLine::exit_code(Status outcome) const {
+    if (outcome.ok() && !std::cout.flush())
+        outcome = Status(Errc::io, "standard output", "could not be written", "check where it goes");
+    if (outcome.ok()) return 0;
+    std::cerr << program_ << ": " << outcome.message() << '\n';
+    return 1;
 }
 
 }  // namespace samples

@@ -63,11 +63,12 @@ public:
     //! Says on standard error what is wrong with the flags together. Returns 2.
     int usage_error(std::string_view message) const;
 
-    //! The program's exit code for how it ended: 1 for an error, which is put on standard error.
-    int exit_code(const sluice::Status& outcome) const;
+    //! The program's exit code for how it ended: 1 for an error, which is put on standard error. Output that could not
+    //! be written is one.
+    int exit_code(sluice::Status outcome) const;
 
 private:
-    using Set = std::function<void(const std::string& flag, const std::string& value)>;
+    using Set = std::function<void(const std::string& value)>;
     void add_value(const std::string& names, const std::string& kind, const std::string& help, Set set);
 
     std::string program_;

@@ -20,7 +20,8 @@ void on_interrupt(int) {
 
 std::atomic<bool>& catch_interrupts() {
     struct sigaction action {};
-    action.sa_handler = on_interrupt;  // without SA_RESTART, so that read() returns
+    action.sa_handler = on_interrupt;
+    action.sa_flags = SA_RESTART;  // half-written output is written on
     sigaction(SIGINT, &action, nullptr);
     return interrupted;
 }

@@ -6,8 +6,8 @@
 
 namespace samples {
 
-//! From now on Ctrl-C (SIGINT) sets the flag that is returned, and makes a read from the terminal fail. The program
-//! clears the flag when it has acted on it; a second Ctrl-C before that ends the program at once.
+//! From now on Ctrl-C (SIGINT) sets the flag that is returned. The program clears it when it has acted on it; a second
+//! Ctrl-C before that ends the program at once.
 std::atomic<bool>& catch_interrupts();
 
 }  // namespace samples

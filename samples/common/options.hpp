@@ -2,6 +2,7 @@
 //! The flags that several programs have. Names and meanings are llama.cpp's.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <optional>

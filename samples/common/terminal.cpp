@@ -3,6 +3,7 @@
 
 #include <iomanip>
 #include <iostream>
+#include <poll.h>
 #include <sstream>
 #include <unistd.h>
 
@@ -11,6 +12,15 @@ namespace samples {
 bool input_is_terminal() { return isatty(STDIN_FILENO) != 0; }
 bool output_is_terminal() { return isatty(STDOUT_FILENO) != 0; }
 bool error_is_terminal() { return isatty(STDERR_FILENO) != 0; }
+
+bool wait_for_input(const std::atomic<bool>& interrupted) {
+    constexpr int look_again_ms = 50;  // the signal need not end the poll: it may come before, or on another thread
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    while (!interrupted) {
+        if (poll(&input, 1, look_again_ms) > 0) return true;
+    }
+    return false;
+}
 
 std::string speed_text(std::size_t tokens, double milliseconds) {
     std::ostringstream text;

@@ -2,6 +2,7 @@
 //! What a person at a terminal sees and a pipe does not.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -12,6 +13,9 @@ namespace samples {
 bool input_is_terminal();
 bool output_is_terminal();
 bool error_is_terminal();
+
+//! Waits until there is something to read on standard input, or its end. False if `interrupted` was set first.
+bool wait_for_input(const std::atomic<bool>& interrupted);
 
 //! "17 tokens, 812 tok/s".
 std::string speed_text(std::size_t tokens, double milliseconds);

@@ -39,7 +39,7 @@ namespace detail {
 template <class Ready>
 void spin_until(Ready ready) {
     for (int spins = 0; !ready(); ++spins) {
-        if (spins < 4000) {
+        if (spins < 256) {
             simd::pause();
         } else {
             std::this_thread::yield();
@@ -69,20 +69,22 @@ public:
         std::size_t rank_;
     };
 
-    //! `size` threads in all, at least 1.
+    //! `size` threads in all, at least 1. Throws std::system_error where the system gives no more of them.
     explicit ThreadPool(std::size_t size) : state_(std::make_unique<State>(std::max<std::size_t>(size, 1))) {
         workers_.reserve(state_->size - 1);
-        for (std::size_t rank = 1; rank < state_->size; ++rank) {
-            workers_.emplace_back([state = state_.get(), rank] { state->work(rank); });
+        try {
+            for (std::size_t rank = 1; rank < state_->size; ++rank) {
+                workers_.emplace_back([state = state_.get(), rank] { state->work(rank); });
+            }
+        } catch (...) {
+            stop();
+            throw;
         }
     }
     ThreadPool(ThreadPool&&) noexcept = default;
     ThreadPool& operator=(ThreadPool&&) = delete;
     ~ThreadPool() {
-        if (!state_) return;
-        state_->stopping = true;
-        state_->start_region();
-        for (std::thread& worker : workers_) worker.join();
+        if (state_) stop();
     }
 
     std::size_t size() const { return state_->size; }
@@ -139,6 +141,12 @@ private:
             }
         }
     };
+
+    void stop() {
+        state_->stopping = true;
+        state_->start_region();
+        for (std::thread& worker : workers_) worker.join();
+    }
 
     std::unique_ptr<State> state_;
     std::vector<std::thread> workers_;

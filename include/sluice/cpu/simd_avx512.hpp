@@ -35,26 +35,22 @@ struct Avx512 {
         __m512i v;
     };
 
-    // g++ 12 takes the undefined pass-through operand of many unmasked intrinsics for an uninitialized variable (GCC
-    // bug 105593). Their zero-masked forms with all lanes on compile to the same instruction and raise no warning.
-    static constexpr __mmask16 all = 0xFFFF;
-
     static SLUICE_INLINE F32 zero() { return {_mm512_setzero_ps()}; }
     static SLUICE_INLINE F32 set(float x) { return {_mm512_set1_ps(x)}; }
     static SLUICE_INLINE F32 load(const float* p) { return {_mm512_loadu_ps(p)}; }
     static SLUICE_INLINE F32 load_first(const float* p, std::size_t n) { return {_mm512_maskz_loadu_ps(mask(n), p)}; }
     static SLUICE_INLINE F32 load(const Half* p) {
-        return {_mm512_maskz_cvtph_ps(all, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+        return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
     }
     static SLUICE_INLINE F32 load(const BFloat16* p) {
-        const __m512i wide = _mm512_maskz_cvtepu16_epi32(all, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
-        return {_mm512_castsi512_ps(_mm512_maskz_slli_epi32(all, wide, 16))};
+        const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+        return {_mm512_castsi512_ps(_mm512_slli_epi32(wide, 16))};
     }
     static SLUICE_INLINE void store(float* p, F32 a) { _mm512_storeu_ps(p, a.v); }
     static SLUICE_INLINE void store_first(float* p, F32 a, std::size_t n) { _mm512_mask_storeu_ps(p, mask(n), a.v); }
     static SLUICE_INLINE void store(Half* p, F32 a) {
         constexpr int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_maskz_cvtps_ph(all, a.v, nearest));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(a.v, nearest));
     }
 
     static SLUICE_INLINE F32 add(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
@@ -62,8 +58,8 @@ struct Avx512 {
     static SLUICE_INLINE F32 mul(F32 a, F32 b) { return {_mm512_mul_ps(a.v, b.v)}; }
     static SLUICE_INLINE F32 div(F32 a, F32 b) { return {_mm512_div_ps(a.v, b.v)}; }
     static SLUICE_INLINE F32 fma(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
-    static SLUICE_INLINE F32 max(F32 a, F32 b) { return {_mm512_maskz_max_ps(all, a.v, b.v)}; }
-    static SLUICE_INLINE F32 min(F32 a, F32 b) { return {_mm512_maskz_min_ps(all, a.v, b.v)}; }
+    static SLUICE_INLINE F32 max(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
+    static SLUICE_INLINE F32 min(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
     static SLUICE_INLINE F32 abs(F32 a) { return {_mm512_abs_ps(a.v)}; }
     static SLUICE_INLINE F32 zero_if_less(F32 value, F32 x, float bound) {
         const __mmask16 keep = _mm512_cmp_ps_mask(x.v, _mm512_set1_ps(bound), _CMP_NLT_UQ);
@@ -71,7 +67,7 @@ struct Avx512 {
     }
     static SLUICE_INLINE F32 exp2_of_shifted(F32 shifted) {
         const __m512i biased = _mm512_add_epi32(_mm512_castps_si512(shifted.v), _mm512_set1_epi32(127));
-        return {_mm512_castsi512_ps(_mm512_maskz_slli_epi32(all, biased, 23))};
+        return {_mm512_castsi512_ps(_mm512_slli_epi32(biased, 23))};
     }
     static SLUICE_INLINE float sum(F32 a) {
         const __m256 eight = _mm256_add_ps(low(a.v), high(a.v));

@@ -250,8 +250,9 @@ struct Scalar {
     //! a, with `bit` set in byte i where bit i of the two 32-bit words (little-endian) is set.
     static Bytes merge_bits(Bytes a, const std::uint8_t* low, const std::uint8_t* high, std::uint8_t bit) {
         return map_bytes([&](std::size_t i) {
-            const std::uint8_t byte = (i < 32 ? low : high)[i % 32 / 8];
-            return static_cast<std::uint8_t>(((byte >> (i % 8)) & 1) != 0 ? a.v[i] | bit : a.v[i]);
+            const std::uint8_t* word = i < 32 ? low : high;
+            const bool is_set = ((word[i % 32 / 8] >> (i % 8)) & 1) != 0;
+            return static_cast<std::uint8_t>(is_set ? a.v[i] | bit : a.v[i]);
         });
     }
     //! In each part, the scales and minima of the quant::PackedScales that its last 12 bytes are: 8 and 8 bytes.

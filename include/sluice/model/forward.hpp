@@ -78,32 +78,37 @@ public:
 private:
     //! Every row must be a token of the vocabulary and the next position of its sequence, inside the cache.
     Status check(const typename P::KvCache& cache, std::span<const Row> rows, std::span<float> logits) {
-        const auto wrong = [](std::size_t r, std::string what, std::string mend = {}) {
+        const auto wrong = [](std::size_t r, std::string what, std::string mend) {
             return Status(Errc::invalid_argument, "forward: row " + std::to_string(r), std::move(what),
                           std::move(mend));
         };
         if (rows.empty() || rows.size() > max_rows_) {
-            return Status(
-                Errc::invalid_argument, "forward",
-                std::to_string(rows.size()) + " rows, but 1 to " + std::to_string(max_rows_) + " fit a batch");
+            return Status(Errc::invalid_argument, "forward",
+                          std::to_string(rows.size()) + " rows, but 1 to " + std::to_string(max_rows_) + " fit a batch",
+                          "cut the rows into such batches");
         }
         wanted_.clear();
         for (std::size_t r = 0; r < rows.size(); ++r) {
             const Row& row = rows[r];
             if (row.token < 0 || static_cast<std::size_t>(row.token) >= vocab()) {
-                return wrong(r, "token " + std::to_string(row.token) + " is not in the vocabulary of " +
-                                    std::to_string(vocab()));
+                return wrong(
+                    r, "token " + std::to_string(row.token) + " is not in the vocabulary of " + std::to_string(vocab()),
+                    "give ids from 0 to " + std::to_string(vocab() - 1));
             }
             const KvCacheShape& held = cache.shape();
             if (row.sequence < 0 || static_cast<std::size_t>(row.sequence) >= held.sequences) {
-                return wrong(r, "sequence " + std::to_string(row.sequence) + " is not one of the cache's " +
-                                    std::to_string(held.sequences));
+                return wrong(r,
+                             "sequence " + std::to_string(row.sequence) + " is not one of the cache's " +
+                                 std::to_string(held.sequences),
+                             "give sequences from 0 to " + std::to_string(held.sequences - 1));
             }
             std::size_t next = cache.length(static_cast<std::size_t>(row.sequence));
             for (const Row& before : rows.first(r)) next += before.sequence == row.sequence ? 1 : 0;
             if (row.position < 0 || static_cast<std::size_t>(row.position) != next) {
-                return wrong(r, "position " + std::to_string(row.position) + ", but sequence " +
-                                    std::to_string(row.sequence) + " goes on at " + std::to_string(next));
+                return wrong(r,
+                             "position " + std::to_string(row.position) + ", but sequence " +
+                                 std::to_string(row.sequence) + " goes on at " + std::to_string(next),
+                             "give that position, or truncate the cache first");
             }
             if (next >= held.capacity) {
                 return Status(Errc::out_of_capacity, "forward: row " + std::to_string(r),
@@ -115,7 +120,8 @@ private:
         if (logits.size() < wanted_.size() * vocab()) {
             return Status(Errc::invalid_argument, "forward: logits",
                           "room for " + std::to_string(logits.size()) + " numbers, but " +
-                              std::to_string(wanted_.size()) + " rows of " + std::to_string(vocab()) + " are wanted");
+                              std::to_string(wanted_.size()) + " rows of " + std::to_string(vocab()) + " are wanted",
+                          "give a larger span, or ask for the logits of fewer rows");
         }
         return {};
     }

@@ -25,6 +25,8 @@ inline constexpr std::string_view architecture = "qwen3moe";
 
 namespace detail {
 
+inline constexpr std::string_view use_another = "use a Qwen3-MoE file made by a current converter";
+
 //! Reads the keys "qwen3moe.NAME".
 class KeyReader {
 public:
@@ -33,16 +35,16 @@ public:
     static std::string key(std::string_view name) { return std::string(architecture) + "." + std::string(name); }
     bool has(std::string_view name) const { return file_.find(key(name)) != nullptr; }
 
-    Status wrong(std::string_view name, std::string what, std::string mend = {}) const {
-        return Status(Errc::unsupported, file_.name() + ": key '" + key(name) + "'", std::move(what), std::move(mend));
+    Status wrong(std::string_view name, std::string what) const {
+        return Status(Errc::unsupported, file_.name() + ": key '" + key(name) + "'", std::move(what),
+                      std::string(use_another));
     }
 
     //! A size of at least 1 and at most `most`.
     Status read(std::string_view name, std::size_t& size, std::uint32_t most) const {
         SLUICE_ASSIGN(const std::uint32_t value, file_.get<std::uint32_t>(key(name)));
         if (value < 1 || value > most) {
-            return wrong(name, "is " + std::to_string(value) + ", but 1 to " + std::to_string(most) + " is possible",
-                         "the file is damaged or not a Qwen3-MoE model");
+            return wrong(name, "is " + std::to_string(value) + ", but 1 to " + std::to_string(most) + " is possible");
         }
         size = value;
         return {};
@@ -52,7 +54,9 @@ public:
     Expected<float> positive(std::string_view name, float fallback = 0.0F) const {
         if (fallback != 0.0F && !has(name)) return fallback;
         SLUICE_ASSIGN(const float value, file_.get<float>(key(name)));
-        if (!std::isfinite(value) || value <= 0.0F) return wrong(name, "is not a positive number");
+        if (!std::isfinite(value) || value <= 0.0F) {
+            return wrong(name, "is " + to_text(value) + ", but a positive number is needed");
+        }
         return value;
     }
 
@@ -77,7 +81,8 @@ inline Expected<RopeScaling> read_rope_scaling(const KeyReader& keys) {
     }
     scaling.kind = kind == "yarn" ? RopeScaling::Kind::yarn : RopeScaling::Kind::linear;
     SLUICE_ASSIGN(scaling.factor, keys.positive("rope.scaling.factor"));
-    if (scaling.factor < 1.0) return keys.wrong("rope.scaling.factor", "is below 1");
+    if (scaling.factor < 1.0)
+        return keys.wrong("rope.scaling.factor", "is " + to_text(scaling.factor) + ", which is below 1");
     if (scaling.kind == RopeScaling::Kind::linear) return scaling;
     std::size_t original = 0;
     SLUICE_TRY(keys.read("rope.scaling.original_context_length", original, 1U << 30U));
@@ -115,7 +120,7 @@ public:
             return wrong(name,
                          "has format " + std::string(quant::format_name(tensor.format)) +
                              ", but this pipeline computes with " + Q::names(),
-                         "use a pipeline whose Quantization has it (quant::Any has all), or convert the file");
+                         "use a pipeline whose Quantization has it, or convert the file to one of these");
         }
         const std::size_t all_rows = rows * (stack == 0 ? 1 : stack);
         to = {tensor.bytes.data(), tensor.format, all_rows, cols, tensor.bytes.size() / all_rows};
@@ -127,14 +132,14 @@ public:
         for (const gguf::Tensor& tensor : file_.tensors()) {
             if (!taken_.contains(tensor.name)) {
                 return wrong(tensor.name, "is not part of a Qwen3-MoE model",
-                             "the file holds another architecture or an extension that would be ignored");
+                             "use a file without it: it would have to be ignored");
             }
         }
         return {};
     }
 
 private:
-    Status wrong(std::string_view name, std::string what, std::string mend = {}) const {
+    Status wrong(std::string_view name, std::string what, std::string mend = std::string(use_another)) const {
         return Status(Errc::unsupported, file_.name() + ": tensor " + gguf::quote(name), std::move(what),
                       std::move(mend));
     }
@@ -143,7 +148,7 @@ private:
         const gguf::Tensor* tensor = file_.tensor(name);
         if (tensor == nullptr) {
             return Status(Errc::not_found, file_.name() + ": tensor " + gguf::quote(name), "is missing",
-                          "a Qwen3-MoE file has it: the file is incomplete, or a dense model");
+                          "use a whole Qwen3-MoE file: this one is incomplete or a dense model");
         }
         if (!std::ranges::equal(tensor->extents(), std::span(shape.begin(), shape.size()))) {
             return wrong(name, "has shape " + gguf::shape_text(tensor->extents()) + ", but the file's keys say " +
@@ -205,13 +210,14 @@ inline Expected<Hyperparameters> read_hyperparameters(const gguf::File& file) {
     SLUICE_TRY(keys.read("context_length", h.context, 1U << 30U));
     SLUICE_ASSIGN(h.rms_eps, keys.positive("attention.layer_norm_rms_epsilon"));
     SLUICE_ASSIGN(h.rope_theta, keys.positive("rope.freq_base"));
-    if (h.rope_theta <= 1.0) return keys.wrong("rope.freq_base", "is not above 1");
+    if (h.rope_theta <= 1.0)
+        return keys.wrong("rope.freq_base", "is " + to_text(h.rope_theta) + ", which is not above 1");
     SLUICE_ASSIGN(h.rope_scaling, detail::read_rope_scaling(keys));
 
     const gguf::Tensor* embedding = file.tensor("token_embd.weight");
     if (embedding == nullptr) {
         return Status(Errc::not_found, file.name() + ": tensor 'token_embd.weight'", "is missing",
-                      "the file holds no model (a vocabulary only?)");
+                      "use a file with weights: this one has a vocabulary at most");
     }
     s.vocab = embedding->shape[1];
     return h;

@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -39,9 +40,11 @@ namespace sluice {
 
 struct LoadOptions {
     std::size_t context = 4096;  //!< positions to make room for; 0 or more than the model's own: the model's own
-    std::size_t threads = 0;     //!< 0: as many as the machine has
+    std::size_t threads = 0;     //!< 0: as many as the machine has; at most max_threads
     std::size_t batch = 256;     //!< rows of the largest forward pass; a longer prompt is cut into such pieces
     Normalization normalization = Normalization::none;
+
+    static constexpr std::size_t max_threads = 512;
 };
 
 struct GenerateOptions {
@@ -63,15 +66,22 @@ public:
 
     //! Opens a model file, or says what is wrong with it.
     static Expected<Pipeline> load(const std::filesystem::path& path, const LoadOptions& options = {}) {
+        if (options.threads > LoadOptions::max_threads) {
+            return Status(
+                Errc::invalid_argument, "threads",
+                std::to_string(options.threads) + " are more than " + std::to_string(LoadOptions::max_threads),
+                "give as many as the machine has processors, or 0");
+        }
         SLUICE_ASSIGN(gguf::File file, gguf::File::open(path));
         SLUICE_ASSIGN(const model::Hyperparameters h, model::read_hyperparameters(file));
         SLUICE_ASSIGN(const typename P::Shape shape, shape::as<typename P::Shape>(h.shape));
         SLUICE_ASSIGN(model::Weights weights, model::read_weights<typename P::Quantization>(file, h.shape));
         SLUICE_ASSIGN(Text text, text_model<typename P::Tokenizer>(file, options.normalization));
         if (text.tokenizer.vocab_size() > h.shape.vocab) {
-            return Status(Errc::corrupt, file.name(),
-                          std::to_string(text.tokenizer.vocab_size()) + " tokens, but the model knows only " +
-                              std::to_string(h.shape.vocab));
+            return Status(Errc::corrupt, file.name() + ": key 'tokenizer.ggml.tokens'",
+                          "has " + std::to_string(text.tokenizer.vocab_size()) + " tokens, but the model knows only " +
+                              std::to_string(h.shape.vocab),
+                          "convert the model again");
         }
         const bool whole = options.context == 0 || options.context > h.context;
         const std::size_t context = whole ? h.context : options.context;
@@ -86,6 +96,9 @@ public:
             return Status(Errc::out_of_capacity, file.name(),
                           "not enough memory for a context of " + std::to_string(context) + " positions",
                           "load with a smaller context");
+        } catch (const std::system_error& error) {
+            return Status(Errc::out_of_capacity, "threads", "could not be started: " + error.code().message(),
+                          "load with fewer threads");
         }
     }
 

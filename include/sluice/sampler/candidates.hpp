@@ -79,7 +79,8 @@ public:
     Status update(Token id, Edit edit) {
         if (id < 0 || static_cast<std::size_t>(id) >= vocab_size_) {
             return Status(Errc::invalid_argument, "token " + to_text(id),
-                          "outside the vocabulary of " + to_text(vocab_size_));
+                          "is outside the vocabulary of " + to_text(vocab_size_),
+                          "give ids from 0 to " + to_text(vocab_size_ - 1));
         }
         std::size_t i = static_cast<std::size_t>(id);
         if (!whole_) {

@@ -50,7 +50,8 @@ public:
         for (const Token token : window) {
             if (token < 0 || static_cast<std::size_t>(token) >= vocab_size) {
                 return Status(Errc::invalid_argument, "history",
-                              "token " + to_text(token) + " is outside the vocabulary of " + to_text(vocab_size));
+                              "token " + to_text(token) + " is outside the vocabulary of " + to_text(vocab_size),
+                              "give ids from 0 to " + to_text(vocab_size - 1));
             }
             Slot& slot = slots_[static_cast<std::size_t>(token)];
             if (slot.stamp != stamp_) {

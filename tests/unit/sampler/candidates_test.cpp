@@ -127,7 +127,7 @@ TEST_CASE("candidates: update refuses a token outside the vocabulary") {
     for (const Token bad : {-1, 2}) {
         const Status status = candidates.update(bad, [](float x) { return x; });
         REQUIRE_FALSE(status.ok());
-        CHECK(status.message() == "token " + to_text(bad) + ": outside the vocabulary of 2");
+        CHECK(status.message() == "token " + to_text(bad) + ": is outside the vocabulary of 2; give ids from 0 to 1");
     }
 }
 

@@ -26,7 +26,7 @@ TEST_CASE("logit_bias: adds up, and -inf forbids") {
 TEST_CASE("logit_bias: refuses a token outside the vocabulary and a bias that is no number") {
     const auto left = narrow({1.0F, 2.0F}, {}, LogitBias({{2, 1.0F}}));
     REQUIRE_FALSE(left.ok());
-    CHECK(left.status().message() == "logit_bias: token 2: outside the vocabulary of 2");
+    CHECK(left.status().message() == "logit_bias: token 2: is outside the vocabulary of 2; give ids from 0 to 1");
     CHECK(LogitBias({{7, -100.0F}, {8, -inf}}).check().ok());
     CHECK_FALSE(LogitBias({{-1, 0.0F}}).check().ok());
     CHECK_FALSE(LogitBias({{1, inf}}).check().ok());

@@ -153,5 +153,5 @@ TEST_CASE("standard: bad logits and histories are errors, never tokens") {
     auto sampler = make_standard_sampler({.repetition_penalty = 1.1F});
     std::vector<float> logits{1.0F, 2.0F};
     CHECK(sampler->sample(logits, {.history = history}).status().message() ==
-          "history: token 5 is outside the vocabulary of 2");
+          "history: token 5 is outside the vocabulary of 2; give ids from 0 to 1");
 }

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The same logits, to the bit, from every compiler and instruction set. A change of these hashes is a change of the
+//! numbers that users get: it needs a reason and a line in the change log.
+#include <cstdint>
+#include <doctest/doctest.h>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sluice/core/hash.hpp"
+#include "support/goldens.hpp"
+#include "support/runner.hpp"
+#include "support/tiny_model.hpp"
+
+using namespace sluice;
+using namespace sluice::test;
+using quant::Format;
+
+namespace {
+
+std::string hash_of_logits(const std::vector<float>& logits) { return to_hex(hash_of(std::span(logits))); }
+
+template <class Cache>
+std::string hash_of_prompts(const gguf::File& file) {
+    std::vector<float> all;
+    for (const nlohmann::json& prompt : story_prompts()) {
+        Runner<CoreOf<quant::Q4_K_M, Cache>> runner(file, {.threads = 2, .max_rows = 128, .capacity = 512});
+        const std::vector<float> logits = runner.feed(tokens_of(prompt), 128);
+        all.insert(all.end(), logits.begin(), logits.end());
+    }
+    return hash_of_logits(all);
+}
+
+std::string hash_of_tiny(const TinyModel& model) {
+    const MemoryFile file(model.draft());
+    Runner<CoreOf<quant::Any, cpu::KvCacheF16>> runner(*file);
+    return hash_of_logits(runner.feed(random_tokens(9, 1, runner.vocab())));
+}
+
+}  // namespace
+
+TEST_CASE("logits hash: all positions of the story model's four prompts") {
+    const gguf::File file = open_story_model();
+    CHECK(hash_of_prompts<cpu::KvCacheF16>(file) == "0c04c5be0a500993");
+    CHECK(hash_of_prompts<cpu::KvCacheF32>(file) == "83967b0608aa6fba");
+}
+
+TEST_CASE("logits hash: random models in every format") {
+    CHECK(hash_of_tiny(TinyModel{}.in(Format::F32)) == "c599eb8d112dff51");
+    CHECK(hash_of_tiny(TinyModel{}.in(Format::F16)) == "d9bf5e0055c15ad9");
+    CHECK(hash_of_tiny(TinyModel{}.in(Format::BF16)) == "f5e675a3e1b63e85");
+    CHECK(hash_of_tiny(odd_model.in(Format::F32, Format::BF16)) == "4bceff6715fac8cd");
+    CHECK(hash_of_tiny(TinyModel{}.in(Format::Q8_0)) == "3a4b7cff6df1feb6");
+    CHECK(hash_of_tiny(TinyModel{}.in(Format::Q4_0, Format::Q5_0)) == "d06ec58a6a559886");
+    CHECK(hash_of_tiny(TinyModel{}.in(Format::Q4_K, Format::Q6_K)) == "a2a1efc39ea93670");
+    CHECK(hash_of_tiny(TinyModel{}.in(Format::Q5_K, Format::Q8_0)) == "3d8776cebfdfa80d");
+}
