@@ -21,6 +21,7 @@
 #include "sluice/core/math.hpp"
 #include "sluice/core/matrix.hpp"
 #include "sluice/core/named_list.hpp"
+#include "sluice/core/quote.hpp"
 #include "sluice/core/random.hpp"
 #include "sluice/core/status.hpp"
 #include "sluice/core/to_text.hpp"

@@ -64,7 +64,7 @@ struct TensorPlan {
 };
 
 //! The tensors in file order. A matrix has the deviation that keeps the scale of what it multiplies; the embedding is
-//! as large as what all layers add to it, so that tokens keep apart and their experts vary.
+//! as large as what all layers add to it, so that tokens keep apart and choose different experts.
 inline std::vector<TensorPlan> tensor_plans(const Recipe& recipe) {
     const shape::Dynamic& s = recipe.shape;
     const Mix& mix = recipe.mix;
@@ -78,7 +78,9 @@ inline std::vector<TensorPlan> tensor_plans(const Recipe& recipe) {
         plans.push_back({std::move(name), quant::Format::F32, {size}, 1.0F, 0.0F});
     };
 
-    plans.push_back({"token_embd.weight", mix.usual, {s.hidden, s.vocab}, 0.0F, 1.0F});
+    const float all_updates =
+        std::sqrt(2.0F * static_cast<float>(s.layers));  // attention's and the experts', about 1 each
+    plans.push_back({"token_embd.weight", mix.usual, {s.hidden, s.vocab}, 0.0F, all_updates});
     for (std::size_t i = 0; i < s.layers; ++i) {
         const std::size_t eighth = s.layers / 8;
         const bool is_finer = i < eighth || i >= 7 * s.layers / 8 || (i - eighth) % 3 == 2;

@@ -187,6 +187,7 @@ inline std::vector<NamedFile> speechless_files() {
                }),
         edited("eos-999.gguf", [](Draft& d) { d.set("tokenizer.ggml.eos_token_id", std::uint32_t{999}); }),
         with_tokens("same-tokens.gguf", [](Strings& tokens) { tokens[100] = tokens[101]; }),
+        with_tokens("escape.gguf", [](Strings& tokens) { tokens[100] = "\x1B[2J"; }),
         with_tokens("many-tokens.gguf", [](Strings& tokens) { tokens.push_back("AB"); }),
         edited("no-template.gguf", [](Draft&) {}),
         edited("foreign-template.gguf",

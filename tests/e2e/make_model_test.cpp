@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <doctest/doctest.h>
 #include <filesystem>
+#include <numeric>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,6 +16,7 @@
 
 #include "e2e/program.hpp"
 #include "sluice/core/generation.hpp"
+#include "sluice/cpu/router.hpp"
 #include "sluice/io/gguf.hpp"
 #include "sluice/pipeline/pipeline.hpp"
 #include "sluice/quant/row.hpp"
@@ -53,6 +56,18 @@ Moments moments(const gguf::Tensor& tensor) {
     const auto n = static_cast<double>(weights.size());
     return {sum / n, std::sqrt(squares / n - sum / n * (sum / n))};
 }
+
+//! Routes as usual and notes what was chosen, on one thread.
+struct NotingRouter {
+    static inline std::vector<ExpertChoice> noted;
+    void route(std::span<float> logits, std::span<ExpertChoice> chosen) const {
+        cpu::SoftmaxTopKRouter<>().route(logits, chosen);
+        noted.insert(noted.end(), chosen.begin(), chosen.end());
+    }
+};
+struct NotingPolicies : Qwen3MoeCpu<> {
+    using Router = NotingRouter;
+};
 
 const std::vector<std::string> formats = {"f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q5_0", "q4_k_m", "q4_0"};
 
@@ -94,13 +109,34 @@ TEST_CASE("make_model: weights keep the scale of what they multiply") {
                 CHECK(found.mean == 1.0);
                 CHECK(found.deviation == 0.0);
             } else {
-                const double wanted =
-                    tensor.name == "token_embd.weight" ? 1.0 : 1.0 / std::sqrt(static_cast<double>(tensor.shape[0]));
+                const double wanted = tensor.name == "token_embd.weight"
+                                          ? std::sqrt(8.0)
+                                          : 1.0 / std::sqrt(static_cast<double>(tensor.shape[0]));
                 CHECK(std::abs(found.mean) < 0.05 * wanted);
                 CHECK(found.deviation == doctest::Approx(wanted).epsilon(0.05));
             }
         }
     }
+}
+
+TEST_CASE("make_model: tokens still choose different experts in the last of many layers") {
+    const TempFolder folder;
+    const auto path = folder / "deep.gguf";
+    make(path, {"--layers", "48", "--experts", "32"});
+    auto pipeline = Pipeline<NotingPolicies>::load(path, {.context = 128, .threads = 1});
+    REQUIRE_MESSAGE(pipeline.ok(), pipeline.status().message());
+    std::vector<Token> tokens(64);
+    std::iota(tokens.begin(), tokens.end(), 100);
+    auto sampler = make_standard_sampler({});
+    CallbackSink sink([](const TokenEvent&) {});
+    REQUIRE(sampler.ok());
+    REQUIRE(pipeline->generate(tokens, {.max_tokens = 1}, *sampler, sink).ok());
+
+    const std::size_t choices = tokens.size() * pipeline->hyperparameters().shape.experts_used;
+    REQUIRE(NotingRouter::noted.size() == 48 * choices);
+    std::set<std::int32_t> experts;
+    for (const ExpertChoice& choice : std::span(NotingRouter::noted).last(choices)) experts.insert(choice.expert);
+    CHECK(experts.size() >= 31);
 }
 
 TEST_CASE("make_model: the preset 30b-a3b has the real file's tensors and size") {
@@ -144,6 +180,16 @@ TEST_CASE("make_model: a seed fixes every byte, another seed changes them") {
     make(folder / "c", {"--seed", "8"});
     CHECK(read_file(folder / "a") == read_file(folder / "b"));
     CHECK(read_file(folder / "a") != read_file(folder / "c"));
+}
+
+TEST_CASE("make_model: no two tensors are alike, and a large one does not repeat itself") {
+    const TempFolder folder;
+    make(folder / "wide.gguf", {"--layers", "1", "--experts", "32"});
+    const gguf::File file = open(folder / "wide.gguf");
+    const auto gate = file.tensor("blk.0.ffn_gate_exps.weight")->bytes;
+    const auto up = file.tensor("blk.0.ffn_up_exps.weight")->bytes;
+    CHECK_FALSE(std::ranges::equal(gate, up));
+    CHECK_FALSE(std::ranges::equal(gate.first(gate.size() / 2), gate.last(gate.size() / 2)));
 }
 
 TEST_CASE("make_model: copies a tokenizer with all its keys") {

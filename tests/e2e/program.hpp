@@ -146,9 +146,9 @@ private:
         REQUIRE(poll(streams.data(), streams.size(), patience_ms) > 0);
         if (streams[0].revents != 0) {
             std::string text = read_from(out_);
-            const std::size_t skipped = std::min(filler_, text.size());
-            filler_ -= skipped;
-            output_ += text.substr(skipped);
+            const std::size_t filling = std::min(filler_, text.size());
+            filler_ -= filling;
+            output_ += text.substr(filling);
         }
         if (streams[1].revents != 0) errors_ += read_from(err_);
         return true;

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "sluice/core/checked.hpp"
+#include "sluice/core/quote.hpp"
 #include "sluice/core/status.hpp"
 #include "sluice/io/gguf_value.hpp"
 #include "sluice/quant/format.hpp"
@@ -56,23 +57,6 @@ inline std::string shape_text(std::span<const std::uint64_t> shape) {
     std::string text;
     for (const std::uint64_t extent : shape) text += (text.empty() ? "" : "x") + std::to_string(extent);
     return text;
-}
-
-//! A name from a file, fit for a message: in quotes, cut at 80 bytes, all but printable ASCII escaped.
-inline std::string quote(std::string_view name) {
-    constexpr std::size_t most = 80;
-    std::string text = "'";
-    for (const char c : name.substr(0, most)) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte >= 0x20 && byte < 0x7F) {
-            text += c;
-        } else {
-            text += "\\x";
-            text += "0123456789abcdef"[byte >> 4U];
-            text += "0123456789abcdef"[byte & 0xFU];
-        }
-    }
-    return text + (name.size() > most ? "...'" : "'");
 }
 
 //! The rule for keys and tensor names: 1 to 65535 bytes of UTF-8 without NUL.

@@ -77,7 +77,7 @@ inline Expected<RopeScaling> read_rope_scaling(const KeyReader& keys) {
     SLUICE_ASSIGN(const std::string_view kind, keys.text_or("rope.scaling.type", "none"));
     if (kind == "none") return scaling;
     if (kind != "linear" && kind != "yarn") {
-        return keys.wrong("rope.scaling.type", "is " + gguf::quote(kind) + "; none, linear and yarn are supported");
+        return keys.wrong("rope.scaling.type", "is " + quote(kind) + "; none, linear and yarn are supported");
     }
     scaling.kind = kind == "yarn" ? RopeScaling::Kind::yarn : RopeScaling::Kind::linear;
     SLUICE_ASSIGN(scaling.factor, keys.positive("rope.scaling.factor"));
@@ -140,14 +140,13 @@ public:
 
 private:
     Status wrong(std::string_view name, std::string what, std::string mend = std::string(use_another)) const {
-        return Status(Errc::unsupported, file_.name() + ": tensor " + gguf::quote(name), std::move(what),
-                      std::move(mend));
+        return Status(Errc::unsupported, file_.name() + ": tensor " + quote(name), std::move(what), std::move(mend));
     }
 
     Expected<const gguf::Tensor*> take(std::string_view name, std::initializer_list<std::uint64_t> shape) {
         const gguf::Tensor* tensor = file_.tensor(name);
         if (tensor == nullptr) {
-            return Status(Errc::not_found, file_.name() + ": tensor " + gguf::quote(name), "is missing",
+            return Status(Errc::not_found, file_.name() + ": tensor " + quote(name), "is missing",
                           "use a whole Qwen3-MoE file: this one is incomplete or a dense model");
         }
         if (!std::ranges::equal(tensor->extents(), std::span(shape.begin(), shape.size()))) {
@@ -169,7 +168,7 @@ inline Expected<Hyperparameters> read_hyperparameters(const gguf::File& file) {
     SLUICE_ASSIGN(const std::string_view found, file.get<std::string_view>("general.architecture"));
     if (found != architecture) {
         return Status(Errc::unsupported, file.name() + ": key 'general.architecture'",
-                      "is " + gguf::quote(found) + "; only 'qwen3moe' is supported",
+                      "is " + quote(found) + "; only 'qwen3moe' is supported",
                       "use a Qwen3-MoE file, such as Qwen3-30B-A3B or Qwen3-Coder-30B-A3B");
     }
     const detail::KeyReader keys(file);

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "sluice/concepts/tokenizer.hpp"
+#include "sluice/core/quote.hpp"
 #include "sluice/core/status.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/text/bpe_merges.hpp"
@@ -23,7 +24,6 @@
 #include "sluice/text/nfc.hpp"
 #include "sluice/text/pretokenizer.hpp"
 #include "sluice/text/token_table.hpp"
-#include "sluice/text/utf8.hpp"
 
 namespace sluice {
 
@@ -122,11 +122,7 @@ private:
         return Status(Errc::corrupt, std::move(where), std::move(what), "convert the model's tokenizer again");
     }
     static std::string name_of(std::string_view kind, std::size_t number, std::string_view text) {
-        constexpr std::size_t longest_shown = 64;
-        std::string_view shown = text.substr(0, longest_shown);
-        shown = shown.substr(0, utf8::valid_prefix(shown));
-        const std::string_view rest = shown.size() < text.size() ? "..." : "";
-        return std::string(kind) + " " + std::to_string(number) + " '" + std::string(shown) + std::string(rest) + "'";
+        return std::string(kind) + " " + std::to_string(number) + " " + quote(text);
     }
 
     Status add_tokens(const BpeVocabulary& vocabulary, TokenIndex& index) {

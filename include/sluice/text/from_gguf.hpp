@@ -24,8 +24,8 @@ inline Expected<BpeTokenizer> bpe_tokenizer(const gguf::File& file, Normalizatio
     const auto require = [&](std::string_view key, std::string_view supported) -> Status {
         SLUICE_ASSIGN(const auto found, file.get<std::string_view>(key));
         if (found == supported) return {};
-        return Status(Errc::unsupported, file.name() + ": key " + gguf::quote(key),
-                      "is " + gguf::quote(found) + "; only " + gguf::quote(supported) + " is supported",
+        return Status(Errc::unsupported, file.name() + ": key " + quote(key),
+                      "is " + quote(found) + "; only " + quote(supported) + " is supported",
                       "use a Qwen3-MoE model, converted by a current converter");
     };
     SLUICE_TRY(require("tokenizer.ggml.model", "gpt2"));
@@ -67,7 +67,7 @@ Expected<TextModel<T>> text_model(const gguf::File& file, Normalization normaliz
         if (file.find(key) == nullptr) return std::optional<Token>();
         SLUICE_ASSIGN(const Token token, file.get<Token>(key));
         if (token >= 0 && static_cast<std::size_t>(token) < tokenizer.vocab_size()) return std::optional(token);
-        return Status(Errc::corrupt, file.name() + ": key " + gguf::quote(key),
+        return Status(Errc::corrupt, file.name() + ": key " + quote(key),
                       "is " + std::to_string(token) + ", but the vocabulary has " +
                           std::to_string(tokenizer.vocab_size()) + " tokens",
                       "convert the model again");

@@ -32,5 +32,6 @@ TEST_CASE("buffer: elements, parts, and moving") {
 
 TEST_CASE("buffer: a size whose bytes overflow is refused as memory that cannot be had") {
     CHECK_THROWS_AS(Buffer<float>(std::size_t{1} << 62U), std::bad_alloc);  // 2^64 bytes
-    CHECK_THROWS_AS(Buffer<double>(std::numeric_limits<std::size_t>::max()), std::bad_alloc);
+    constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
+    CHECK_THROWS_AS(Buffer<double>{most}, std::bad_alloc);
 }

@@ -82,7 +82,9 @@ TEST_CASE("executor: a pool may be moved while it is idle, and ends without havi
     cpu::ThreadPool first(3);
     cpu::ThreadPool second(std::move(first));
     int calls = 0;
-    second.run([&](auto& team) { calls += team.rank() == 0 ? 1 : 0; });
+    second.run([&](auto& team) {
+        if (team.rank() == 0) ++calls;
+    });
     CHECK(calls == 1);
     CHECK(cpu::ThreadPool(0).size() == 1);
 }

@@ -58,13 +58,6 @@ TEST_CASE("gguf_types: names are UTF-8 without NUL, and not endless") {
     CHECK_FALSE(check_name(std::string(65536, 'k')).ok());
 }
 
-TEST_CASE("gguf_types: quoted names cannot write to a terminal, nor fill it") {
-    CHECK(quote("plain name") == "'plain name'");
-    CHECK(quote("\x1B[2J\n\x7F\xC3\xBC") == "'\\x1b[2J\\x0a\\x7f\\xc3\\xbc'");
-    CHECK(quote(std::string(80, 'a')) == "'" + std::string(80, 'a') + "'");
-    CHECK(quote(std::string(5000, 'a')) == "'" + std::string(80, 'a') + "...'");
-}
-
 TEST_CASE("gguf_types: alignments are powers of two from 8 to 65536") {
     for (const std::uint64_t good : {8U, 32U, 64U, 4096U, 65536U}) CHECK(is_alignment(good));
     for (const std::uint64_t bad : {0U, 1U, 4U, 24U, 33U, 131072U}) CHECK_FALSE(is_alignment(bad));
