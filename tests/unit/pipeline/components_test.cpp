@@ -273,6 +273,10 @@ typename P::Sampler make_sampler() {
     }
 }
 
+struct WithFloatCache : Qwen3MoeCpu<quant::Q4_K_M> {
+    using KvCache = cpu::KvCacheF32;
+};
+
 //! The first sentence that a pipeline of these policies adds to the prompt.
 template <class P>
 std::string first_sentence() {
@@ -295,11 +299,7 @@ TEST_CASE("components: types that compute the same leave the text unchanged") {
     CHECK(first_sentence<WithThreadsPerRegion>() == usual);
     CHECK(first_sentence<WithSlidingWindow>() == usual);
     CHECK(first_sentence<WithCountingExperts>() == usual);
-
-    struct FloatCache : Qwen3MoeCpu<quant::Q4_K_M> {
-        using KvCache = cpu::KvCacheF32;
-    };
-    CHECK(first_sentence<WithOneSequenceCache>() == first_sentence<FloatCache>());
+    CHECK(first_sentence<WithOneSequenceCache>() == first_sentence<WithFloatCache>());
 }
 
 TEST_CASE("components: types that compute something else are heard") {
