@@ -240,6 +240,7 @@ private:
     }
 
     Status put(std::span<const std::byte> bytes) {
+        if (bytes.empty()) return {};  // fwrite must not be given a null pointer
         if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) == bytes.size()) return {};
         return system_error("cannot be written");
     }

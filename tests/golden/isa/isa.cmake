@@ -14,7 +14,7 @@ foreach(source IN LISTS sources)
             set(program ${PROJECT_BINARY_DIR}/bin/${stem}_${isa}_${compiler})
             add_custom_command(
                 OUTPUT ${program} DEPENDS ${source} ${main_object} DEPFILE ${program}.d VERBATIM
-                COMMAND ${${compiler}_command} @${compile_arguments} ${${compiler}_warnings} ${${isa}_flags} -O2
+                COMMAND ${${compiler}_command} @${compile_arguments} ${${compiler}_warnings} ${${isa}_flags} -O1
                         -DSLUICE_ISA="${${isa}_name}" -MD -MF ${program}.d -MT ${program}
                         ${source} ${main_object} -o ${program} -pthread
                 COMMENT "Building ${stem} for ${isa} with ${compiler}")
