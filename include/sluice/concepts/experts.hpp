@@ -30,15 +30,15 @@ struct ExpertsShape {
     std::size_t max_rows = 0;  //!< of a call
 };
 
-//! `experts.apply(team, weights, x, choices, output)` is called by every member of the team with the same arguments.
-//! It fills output [rows, hidden] with the weighted sum, in the order of choices [rows, used], of the chosen experts'
-//! results for each row of x [rows, hidden]. The caller puts a barrier behind it.
+//! `experts.apply<Q>(team, weights, x, choices, output)` is called by every member of the team with the same arguments;
+//! Q is the Quantization of the weights. It fills output [rows, hidden] with the weighted sum, in the order of choices
+//! [rows, used], of the chosen experts' results for each row of x [rows, hidden]. The caller puts a barrier behind it.
 //! It is built from its shape and from which forms its own intermediate activations need for the `down` matrices.
-template <class E>
+template <class E, class Q>
 concept Experts = requires(E& experts, detail::AnyTeam& team, const ExpertWeights& weights, const cpu::Activations<>& x,
                            std::span<const ExpertChoice> choices, float* output) {
     requires std::constructible_from<E, ExpertsShape, cpu::ActivationForms>;
-    experts.apply(team, weights, x, choices, output);
+    experts.template apply<Q>(team, weights, x, choices, output);
 };
 
 }  // namespace sluice

@@ -17,13 +17,13 @@ namespace sluice {
 enum class SpecialTokens { as_text, parse };
 
 //! encode: UTF-8 text to tokens, nothing added (invalid bytes are encoded as bytes, never an error of their own).
-//! piece: the bytes of one token, which need not be whole code points; empty for an id that is not in the vocabulary.
-//! is_control: the token marks structure (<|im_end|>) and is not shown as text.
+//! piece: a view into the tokenizer of the bytes of one token, which need not be whole code points; empty for an id
+//! that is not in the vocabulary. is_control: the token marks structure (<|im_end|>) and is not shown as text.
 //! find_special: the id of a special token by its text.
 template <class T>
 concept Tokenizer = requires(const T& tokenizer, std::string_view text, Token token) {
     { tokenizer.encode(text, SpecialTokens::parse) } -> std::same_as<Expected<std::vector<Token>>>;
-    { tokenizer.piece(token) } -> std::convertible_to<std::string_view>;
+    { tokenizer.piece(token) } -> std::same_as<std::string_view>;
     { tokenizer.is_control(token) } -> std::convertible_to<bool>;
     { tokenizer.find_special(text) } -> std::same_as<std::optional<Token>>;
     { tokenizer.vocab_size() } -> std::convertible_to<std::size_t>;

@@ -17,7 +17,7 @@ struct TokenEvent {
     std::size_t index = 0;    //!< 0-based number of the sampled token
     Token id = 0;             //!< the token itself, stop tokens included
     std::string_view text{};  //!< what may be shown now: whole UTF-8 code points, stop strings held back; may be empty
-    bool is_stop = false;     //!< this token ends the text (its own text is empty)
+    bool is_stop = false;     //!< a stop token, which has no text itself: `text` is what was held back before it
 };
 
 //! Why a generation ended.
@@ -26,10 +26,10 @@ enum class FinishReason {
     stop_string,   //!< a stop string appeared in the text
     max_tokens,    //!< the caller's budget is used up
     context_full,  //!< the context has no room for another token
-    cancelled,     //!< the sink or the caller asked to stop
+    cancelled,     //!< the sink or the caller asked to stop; text held back until then is not shown
 };
 
-//! OpenAI's word for a reason: "stop", "length" or "cancelled".
+//! OpenAI's word for a reason, "stop" or "length"; and "cancelled", for which it has none.
 constexpr std::string_view openai_name(FinishReason reason) {
     switch (reason) {
         case FinishReason::stop_token:

@@ -49,8 +49,8 @@ public:
     //! Derives the int8 forms of row r from its floats. Different rows may be quantized by different threads at once.
     void quantize(std::size_t r) {
         const std::span<const float> x(row(r), k_);
-        if (forms_.q8_32) quantize_row<32, V>(x, storage<32>(r));
-        if (forms_.q8_256) quantize_row<256, V>(x, storage<256>(r));
+        if (forms_.q8_32) quantize_row<32, V>(x, q8_32_.data() + r * quant::Q8View<32>::row_bytes(k_));
+        if (forms_.q8_256) quantize_row<256, V>(x, q8_256_.data() + r * quant::Q8View<256>::row_bytes(k_));
     }
 
     //! Row r in the form that a format's Activation names; valid once quantized.
@@ -59,17 +59,12 @@ public:
         if constexpr (std::same_as<View, quant::F32View>) {
             return {row(r)};
         } else {
-            auto* bytes = const_cast<Activations*>(this)->template storage<View::block_size>(r);
-            return quant::Q8Row<View::block_size>(bytes, k_).view();
+            const Buffer<std::byte>& rows = View::block_size == 32 ? q8_32_ : q8_256_;
+            return View::at(rows.data() + r * View::row_bytes(k_), k_);
         }
     }
 
 private:
-    template <std::size_t N>
-    std::byte* storage(std::size_t r) {
-        return (N == 32 ? q8_32_ : q8_256_).data() + r * quant::Q8View<N>::row_bytes(k_);
-    }
-
     std::size_t k_;
     ActivationForms forms_;
     Buffer<float> floats_;

@@ -50,8 +50,7 @@ void spin_until(Ready ready) {
 }  // namespace detail
 
 //! A fixed team of `size` threads, the caller among them. Between regions the workers spin for a moment, then sleep.
-//! One region at a time: run() is not for several callers at once. Moving is not allowed while threads hold `this`, so
-//! the pool lives behind a pointer.
+//! One region at a time: run() is not for several callers at once.
 class ThreadPool {
     struct State;
 

@@ -18,7 +18,7 @@ namespace sluice::cpu {
 
 //! An entry is one (row, choice) pair, numbered row * used + choice. Every member of the team takes its slice of every
 //! active expert's matrix rows, so the work is even whichever experts are chosen.
-template <Quantization Q, class V = simd::Native>
+template <class V = simd::Native>
 class SwiGluExperts {
 public:
     SwiGluExperts(const ExpertsShape& shape, ActivationForms down_forms)
@@ -29,7 +29,7 @@ public:
           inner_(entries_.size(), shape.ff, down_forms),
           results_(entries_.size() * shape.hidden) {}
 
-    template <Team T>
+    template <Quantization Q, Team T>
     void apply(T& team, const ExpertWeights& weights, const Activations<V>& x, std::span<const ExpertChoice> choices,
                float* output) {
         if (team.rank() == 0) group(choices);

@@ -42,12 +42,12 @@ public:
     Forward(const Hyperparameters& h, const typename P::Shape& shape, Weights weights, const ForwardLimits& limits)
         : weights_(std::move(weights)),
           rope_(h.shape.head_dim, h.rope_theta, h.rope_scaling),
-          max_rows_(limits.max_rows),
+          limits_(limits),
           w_(workspace(h, shape, weights_, limits)) {
         wanted_.reserve(limits.max_rows);
     }
 
-    std::size_t max_rows() const { return max_rows_; }
+    std::size_t max_rows() const { return limits_.max_rows; }
     std::size_t vocab() const { return w_.shape.vocab; }
 
     //! Computes the rows, in order; those of one sequence continue it at its cached length. logits [rows that want
@@ -56,7 +56,8 @@ public:
     template <Executor E>
     Status operator()(E& executor, typename P::KvCache& cache, std::span<const Row> rows, std::span<float> logits,
                       const std::atomic<bool>* cancel = nullptr) {
-        SLUICE_TRY(check(cache, rows, logits));
+        SLUICE_TRY(check_fit(cache.shape(), executor.size()));
+        SLUICE_TRY(select_wanted(cache, rows, logits));
         std::array<bool, 2> stop = {false,
                                     false};  // by the parity of the layer: written by rank 0, read a barrier later
         executor.run([&](auto& team) {
@@ -76,16 +77,35 @@ public:
     }
 
 private:
-    //! Every row must be a token of the vocabulary and the next position of its sequence, inside the cache.
-    Status check(const typename P::KvCache& cache, std::span<const Row> rows, std::span<float> logits) {
+    //! The buffers were made for `limits_`, and the cache must be one of this model.
+    Status check_fit(const KvCacheShape& cache, std::size_t threads) const {
+        const auto& s = w_.shape;
+        if (cache.layers != s.layers || cache.kv_heads != s.kv_heads || cache.head_dim != s.head_dim) {
+            return Status(Errc::invalid_argument, "forward: cache", "was made for a model of another shape",
+                          "build it from this model's layers, kv_heads and head_dim");
+        }
+        if (cache.capacity > limits_.capacity || threads > limits_.threads) {
+            return Status(Errc::invalid_argument, "forward",
+                          std::to_string(cache.capacity) + " positions and " + std::to_string(threads) +
+                              " threads, but it was built for " + std::to_string(limits_.capacity) + " and " +
+                              std::to_string(limits_.threads),
+                          "build it with larger limits");
+        }
+        return {};
+    }
+
+    //! Fills wanted_. Every row must be a token of the vocabulary and the next position of its sequence, inside the
+    //! cache.
+    Status select_wanted(const typename P::KvCache& cache, std::span<const Row> rows, std::span<float> logits) {
         const auto wrong = [](std::size_t r, std::string what, std::string mend) {
             return Status(Errc::invalid_argument, "forward: row " + std::to_string(r), std::move(what),
                           std::move(mend));
         };
-        if (rows.empty() || rows.size() > max_rows_) {
-            return Status(Errc::invalid_argument, "forward",
-                          std::to_string(rows.size()) + " rows, but 1 to " + std::to_string(max_rows_) + " fit a batch",
-                          "cut the rows into such batches");
+        if (rows.empty() || rows.size() > max_rows()) {
+            return Status(
+                Errc::invalid_argument, "forward",
+                std::to_string(rows.size()) + " rows, but 1 to " + std::to_string(max_rows()) + " fit a batch",
+                "cut the rows into such batches");
         }
         wanted_.clear();
         for (std::size_t r = 0; r < rows.size(); ++r) {
@@ -188,7 +208,7 @@ private:
 
     Weights weights_;
     RopeFrequencies rope_;
-    std::size_t max_rows_;
+    ForwardLimits limits_;
     Workspace<P> w_;
     std::vector<std::size_t> wanted_;  // the rows that want logits, in order
 };

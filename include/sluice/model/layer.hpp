@@ -101,7 +101,8 @@ void layer(T& team, std::size_t index, const LayerWeights& weights, std::span<co
     }
     team.barrier();
 
-    w.experts.apply(team, weights.experts, w.normed, std::span(w.choices).first(n * s.experts_used), w.update.data());
+    w.experts.template apply<Q>(team, weights.experts, w.normed, std::span(w.choices).first(n * s.experts_used),
+                                w.update.data());
     team.barrier();
 
     for (std::size_t r = mine.first; r < mine.last; ++r) {

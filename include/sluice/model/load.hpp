@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! From a GGUF file to a Qwen3-MoE model: every key and tensor is checked, and nothing in the file may be left over.
+//! From a GGUF file to a Qwen3-MoE model: every key and tensor that the model reads is checked, no tensor may be left
+//! over, and keys of known extensions that would change the computation are refused.
 #pragma once
 
 #include <cmath>
@@ -67,6 +68,48 @@ public:
 private:
     const gguf::File& file_;
 };
+
+//! Extensions that sibling architectures state by keys. Each must be absent or have the value that changes nothing.
+inline Status refuse_extensions(const gguf::File& file, const KeyReader& keys) {
+    struct Neutral {
+        std::string_view name;
+        double value;
+    };
+    static constexpr Neutral extensions[] = {
+        {"attention.sliding_window", 0},
+        {"attention.scale", 0},
+        {"attn_logit_softcapping", 0},
+        {"final_logit_softcapping", 0},
+        {"logit_scale", 0},
+        {"embedding_scale", 0},
+        {"residual_scale", 0},
+        {"expert_shared_count", 0},
+        {"expert_shared_feed_forward_length", 0},
+        {"leading_dense_block_count", 0},
+        {"expert_group_count", 0},
+        {"expert_weights_scale", 1},
+        {"expert_weights_norm", 1},
+        {"expert_gating_func", 1},
+        {"interleave_moe_layer_step", 1},
+    };
+    for (const Neutral& extension : extensions) {
+        if (!keys.has(extension.name)) continue;
+        const std::string key = KeyReader::key(extension.name);
+        double found = 0;
+        if (const auto flag = file.get<bool>(key); flag.ok()) {
+            found = *flag ? 1 : 0;
+        } else if (const auto whole = file.get<std::uint64_t>(key); whole.ok()) {
+            found = static_cast<double>(*whole);
+        } else {
+            SLUICE_ASSIGN(found, file.get<double>(key));
+        }
+        if (found != extension.value) {
+            return keys.wrong(extension.name,
+                              "is " + to_text(found) + "; only " + to_text(extension.value) + " is supported");
+        }
+    }
+    return {};
+}
 
 inline Expected<RopeScaling> read_rope_scaling(const KeyReader& keys) {
     RopeScaling scaling;
@@ -212,6 +255,7 @@ inline Expected<Hyperparameters> read_hyperparameters(const gguf::File& file) {
     if (h.rope_theta <= 1.0)
         return keys.wrong("rope.freq_base", "is " + to_text(h.rope_theta) + ", which is not above 1");
     SLUICE_ASSIGN(h.rope_scaling, detail::read_rope_scaling(keys));
+    SLUICE_TRY(detail::refuse_extensions(file, keys));
 
     const gguf::Tensor* embedding = file.tensor("token_embd.weight");
     if (embedding == nullptr) {

@@ -72,29 +72,13 @@ public:
                 std::to_string(options.threads) + " are more than " + std::to_string(LoadOptions::max_threads),
                 "give as many as the machine has processors, or 0");
         }
-        SLUICE_ASSIGN(gguf::File file, gguf::File::open(path));
-        SLUICE_ASSIGN(const model::Hyperparameters h, model::read_hyperparameters(file));
-        SLUICE_ASSIGN(const typename P::Shape shape, shape::as<typename P::Shape>(h.shape));
-        SLUICE_ASSIGN(model::Weights weights, model::read_weights<typename P::Quantization>(file, h.shape));
-        SLUICE_ASSIGN(Text text, text_model<typename P::Tokenizer>(file, options.normalization));
-        if (text.tokenizer.vocab_size() > h.shape.vocab) {
-            return Status(Errc::corrupt, file.name() + ": key 'tokenizer.ggml.tokens'",
-                          "has " + std::to_string(text.tokenizer.vocab_size()) + " tokens, but the model knows only " +
-                              std::to_string(h.shape.vocab),
-                          "convert the model again");
-        }
-        const bool whole = options.context == 0 || options.context > h.context;
-        const std::size_t context = whole ? h.context : options.context;
-        const std::size_t batch = std::clamp<std::size_t>(options.batch, 1, context);
         try {
-            auto executor = make_executor(options.threads);
-            const KvCacheShape cache{h.shape.layers, h.shape.kv_heads, h.shape.head_dim, 1, context};
-            const model::ForwardLimits limits{batch, context, executor->size()};
-            return Pipeline(std::move(file), h, std::move(text), std::move(executor), typename P::KvCache(cache),
-                            model::Forward<P>(h, shape, std::move(weights), limits), context);
+            return load_unguarded(path, options);
         } catch (const std::bad_alloc&) {
-            return Status(Errc::out_of_capacity, file.name(),
-                          "not enough memory for a context of " + std::to_string(context) + " positions",
+            return Status(Errc::out_of_capacity, path.string(),
+                          "not enough memory for " +
+                              (options.context == 0 ? std::string("the model's whole context")
+                                                    : "a context of " + std::to_string(options.context) + " positions"),
                           "load with a smaller context");
         } catch (const std::system_error& error) {
             return Status(Errc::out_of_capacity, "threads", "could not be started: " + error.code().message(),
@@ -122,8 +106,12 @@ public:
     template <class Sink>
     Expected<GenerationResult> generate(std::string_view prompt, const GenerateOptions& options, Sampler& sampler,
                                         Sink& sink) {
-        SLUICE_ASSIGN(const std::vector<Token> tokens, text_prompt(prompt));
-        return generate(std::span<const Token>(tokens), options, sampler, sink);
+        const auto tokens = text_prompt(prompt);
+        if (!tokens.ok()) {
+            notify_error(sink, tokens.status());
+            return tokens.status();
+        }
+        return generate(std::span<const Token>(*tokens), options, sampler, sink);
     }
 
     //! A text as a prompt: special tokens in it are parsed, so it is not for what strangers write (see chat_prompt),
@@ -150,6 +138,7 @@ public:
     Status each_logits(std::span<const Token> tokens, F f) {
         SLUICE_TRY(check_prompt(tokens, context_));
         reset();
+        history_.assign(tokens.begin(), tokens.end());
         const std::size_t batch = std::min<std::size_t>(forward_.max_rows(), 32);
         Buffer<float> logits(batch * forward_.vocab());
         for (std::size_t at = 0; at < tokens.size();) {
@@ -191,9 +180,34 @@ private:
         rows_.reserve(forward_.max_rows());
     }
 
+    //! load(), but memory and threads that run out are exceptions, as the standard library throws them.
+    static Expected<Pipeline> load_unguarded(const std::filesystem::path& path, const LoadOptions& options) {
+        SLUICE_ASSIGN(gguf::File file, gguf::File::open(path));
+        SLUICE_ASSIGN(const model::Hyperparameters h, model::read_hyperparameters(file));
+        const auto shape = shape::as<typename P::Shape>(h.shape);
+        if (!shape.ok()) return shape.status().within(file.name());
+        SLUICE_ASSIGN(model::Weights weights, model::read_weights<typename P::Quantization>(file, h.shape));
+        SLUICE_ASSIGN(Text text, text_model<typename P::Tokenizer>(file, options.normalization));
+        if (text.tokenizer.vocab_size() > h.shape.vocab) {
+            return Status(Errc::corrupt, file.name() + ": key 'tokenizer.ggml.tokens'",
+                          "has " + std::to_string(text.tokenizer.vocab_size()) + " tokens, but the model knows only " +
+                              std::to_string(h.shape.vocab),
+                          "convert the model again");
+        }
+        const bool whole = options.context == 0 || options.context > h.context;
+        const std::size_t context = whole ? h.context : options.context;
+        const std::size_t batch = std::clamp<std::size_t>(options.batch, 1, context);
+        auto executor = make_executor(options.threads);
+        const KvCacheShape cache{h.shape.layers, h.shape.kv_heads, h.shape.head_dim, 1, context};
+        const model::ForwardLimits limits{batch, context, executor->size()};
+        return Pipeline(std::move(file), h, std::move(text), std::move(executor), typename P::KvCache(cache),
+                        model::Forward<P>(h, *shape, std::move(weights), limits), context);
+    }
+
     static std::unique_ptr<typename P::Executor> make_executor(std::size_t threads) {
         if constexpr (std::constructible_from<typename P::Executor, std::size_t>) {
-            const std::size_t all = std::max(1U, std::thread::hardware_concurrency());
+            const std::size_t all =
+                std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, LoadOptions::max_threads);
             return std::make_unique<typename P::Executor>(threads == 0 ? all : threads);
         } else {
             return std::make_unique<typename P::Executor>();
@@ -213,7 +227,11 @@ private:
         const Status prefilled = prefill(prompt.subspan(result.usage.cached_tokens), options.cancel);
         const auto prompt_done = Clock::now();
         result.timings.prompt_ms = milliseconds(prompt_done - start);
-        if (!prefilled.ok()) return cancelled_or_error(prefilled, result);
+        if (!prefilled.ok() && prefilled.code() != Errc::cancelled) return prefilled;
+        if (!prefilled.ok()) {
+            result.finish_reason = FinishReason::cancelled;
+            return result;
+        }
 
         const std::size_t room = context_ - prompt.size();
         const std::size_t budget = std::min(options.max_tokens, room);
@@ -246,7 +264,10 @@ private:
                 break;
             }
             const Status computed = compute({&token, 1}, 1, logits_.span(0, logits_.size()), options.cancel);
-            if (!computed.ok()) return cancelled_or_error(computed, result);
+            if (computed.ok()) continue;
+            if (computed.code() != Errc::cancelled) return computed;
+            result.finish_reason = FinishReason::cancelled;
+            break;
         }
         result.timings.predicted_ms = milliseconds(Clock::now() - prompt_done);
         return result;
@@ -268,7 +289,7 @@ private:
     //! Keeps what the cache and the prompt have in common at their beginnings, but leaves the last token to compute,
     //! for its logits. Returns how many tokens are kept.
     std::size_t reuse(std::span<const Token> prompt) {
-        const std::size_t held = std::min({cache_.length(0), history_.size(), prompt.size() - 1});
+        const std::size_t held = std::min(cache_.length(0), prompt.size() - 1);
         const auto same =
             std::mismatch(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(held), history_.begin());
         const auto kept = static_cast<std::size_t>(same.first - prompt.begin());
@@ -304,12 +325,6 @@ private:
     }
 
     bool is_stop_token(Token token) const { return std::ranges::binary_search(text_.stop_tokens, token); }
-
-    static Expected<GenerationResult> cancelled_or_error(const Status& status, GenerationResult result) {
-        if (status.code() != Errc::cancelled) return status;
-        result.finish_reason = FinishReason::cancelled;
-        return result;
-    }
 
     static double milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
 

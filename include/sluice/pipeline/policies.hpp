@@ -33,7 +33,7 @@ struct Qwen3MoeCpu {
     using KvCache = cpu::KvCacheF16;
     using Attention = cpu::SoftmaxAttention<>;
     using Router = cpu::SoftmaxTopKRouter<>;
-    using Experts = cpu::SwiGluExperts<Q>;
+    using Experts = cpu::SwiGluExperts<>;
     using Tokenizer = BpeTokenizer;
     using Sampler = StandardSampler;
 };
@@ -55,7 +55,7 @@ consteval bool check_policies() {
                   "see docs/add_a_component.md#attention");
     static_assert(Router<typename P::Router>,
                   "Pipeline: the Router slot does not model sluice::Router; see docs/add_a_component.md#router");
-    static_assert(Experts<typename P::Experts>,
+    static_assert(Experts<typename P::Experts, typename P::Quantization>,
                   "Pipeline: the Experts slot does not model sluice::Experts; see docs/add_a_component.md#experts");
     static_assert(Tokenizer<typename P::Tokenizer>,
                   "Pipeline: the Tokenizer slot does not model sluice::Tokenizer; "

@@ -32,6 +32,12 @@ struct Q8View {
     const float* d;            //!< [k / N]; NaN where the block had a non-finite element
     const std::int16_t* sums;  //!< [k / 16]
 
+    //! The row of k levels that lies at `storage`.
+    static Q8View at(const std::byte* storage, std::size_t k) {
+        return {reinterpret_cast<const std::int8_t*>(storage), reinterpret_cast<const float*>(storage + d_offset(k)),
+                reinterpret_cast<const std::int16_t*>(storage + sums_offset(k))};
+    }
+
     //! `k` as stored: the next multiple of 64.
     static constexpr std::size_t padded(std::size_t k) { return (k + 63) / 64 * 64; }
     static constexpr std::size_t sums_offset(std::size_t k) { return padded(k); }

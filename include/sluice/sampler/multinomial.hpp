@@ -24,6 +24,7 @@ public:
         Candidates::BlockDepths depths;
         Candidates::BlockWeights weights;
         block_mass_.clear();
+        block_mass_.reserve(candidates.vocab_size() / Candidates::block_size + 1);
         for (std::size_t b = 0; b < candidates.block_count(); ++b) {
             candidates.measure(b, depths);
             Candidates::weigh(depths, weights);

@@ -18,7 +18,7 @@ using namespace sluice::test;
 
 namespace {
 
-using FloatExperts = cpu::SwiGluExperts<quant::OnlyF32>;
+using FloatExperts = cpu::SwiGluExperts<>;
 
 //! Float weights of a layer and rows of activations.
 struct Fixture {
@@ -43,7 +43,8 @@ struct Fixture {
         std::copy_n(x.begin(), rows * shape.hidden, activations.row(0));
         std::vector<float> output(rows * shape.hidden, -1.0F);
         cpu::ThreadPool pool(threads);
-        pool.run([&](auto& team) { experts.apply(team, weights(), activations, choices, output.data()); });
+        pool.run(
+            [&](auto& team) { experts.apply<quant::OnlyF32>(team, weights(), activations, choices, output.data()); });
         return output;
     }
     std::vector<float> apply(const std::vector<ExpertChoice>& choices, std::size_t threads) const {

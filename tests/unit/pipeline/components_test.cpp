@@ -179,18 +179,18 @@ struct WithSigmoidRouter : Qwen3MoeCpu<quant::Q4_K_M> {
 // [/router]
 
 // [experts]
-class CountingExperts : public cpu::SwiGluExperts<quant::Q4_K_M> {  // the usual ones, with a count of who is chosen
+class CountingExperts : public cpu::SwiGluExperts<> {  // the usual ones, with a count of who is chosen
 public:
     CountingExperts(const ExpertsShape& shape, cpu::ActivationForms forms)
         : SwiGluExperts(shape, forms), counts_(shape.experts) {}
 
-    template <Team T>
+    template <Quantization Q, Team T>
     void apply(T& team, const ExpertWeights& weights, const cpu::Activations<>& x,
                std::span<const ExpertChoice> choices, float* output) {
         if (team.rank() == 0) {
             for (const ExpertChoice& choice : choices) ++counts_[static_cast<std::size_t>(choice.expert)];
         }
-        SwiGluExperts::apply(team, weights, x, choices, output);
+        SwiGluExperts::template apply<Q>(team, weights, x, choices, output);
     }
 
 private:
