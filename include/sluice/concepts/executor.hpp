@@ -14,10 +14,11 @@ struct Range {
 };
 
 //! The part of [0, count) that member `rank` of `size` takes: contiguous, whole multiples of `granule` but for the end.
+//! What cannot be shared, one unit, is rank 0's.
 constexpr Range share(std::size_t count, std::size_t granule, std::size_t rank, std::size_t size) {
     const std::size_t units = (count + granule - 1) / granule;
     const auto edge = [&](std::size_t r) {
-        const std::size_t at = units * r / size * granule;
+        const std::size_t at = (units * r + size - 1) / size * granule;
         return at < count ? at : count;
     };
     return {edge(rank), edge(rank + 1)};
