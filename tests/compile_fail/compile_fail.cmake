@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# compile_fail: each *.cpp here must be refused by each compiler with the text of its line `// EXPECT: text`.
+# compile_fail: each *.cpp here must be refused by each compiler with the texts of its lines `// EXPECT: text`.
 file(GLOB sources CONFIGURE_DEPENDS compile_fail/*.cpp)
 foreach(source IN LISTS sources)
     cmake_path(GET source STEM stem)

@@ -176,6 +176,24 @@ TEST_CASE("forward: refuses rows that do not fit, and leaves the cache as it was
     CHECK(runner.cache.length(0) == 5);
 }
 
+TEST_CASE("forward: refuses a cache or an executor that it was not built for") {
+    const MemoryFile file(TinyModel{}.draft());
+    Runner<> runner(*file, {.threads = 2, .capacity = 64});
+    const Row row{1, 0, 0, true};
+    std::vector<float> logits(runner.vocab());
+    KvCacheShape shape = runner.cache.shape();
+    cpu::ThreadPool three(3);
+    CHECK(runner.forward(three, runner.cache, {&row, 1}, logits).code() == Errc::invalid_argument);
+    shape.capacity = 65;
+    cpu::KvCacheF32 longer(shape);
+    CHECK(runner.forward(runner.executor, longer, {&row, 1}, logits).code() == Errc::invalid_argument);
+    shape = runner.cache.shape();
+    shape.layers += 1;
+    cpu::KvCacheF32 deeper(shape);
+    CHECK(runner.forward(runner.executor, deeper, {&row, 1}, logits).code() == Errc::invalid_argument);
+    CHECK(runner.forward(runner.executor, runner.cache, {&row, 1}, logits).ok());
+}
+
 TEST_CASE("forward: a cancelled pass leaves the cache's length, and can be repeated with the same result") {
     const MemoryFile file(odd_model.draft());
     Runner<> runner(*file, {.threads = 3}), other(*file);

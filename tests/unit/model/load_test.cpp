@@ -224,6 +224,23 @@ TEST_CASE("load: rope scaling is read, or refused by its key") {
     });
 }
 
+TEST_CASE("load: keys of extensions must have the value that changes nothing") {
+    const auto read = [](const std::string& name, const auto& value) {
+        Draft draft = TinyModel{}.draft();
+        draft.set("qwen3moe." + name, value);
+        return model::read_hyperparameters(*MemoryFile(draft));
+    };
+    CHECK(read("attention.sliding_window", 0U).ok());
+    CHECK(read("expert_weights_scale", 1.0F).ok());
+    CHECK(read("expert_weights_norm", true).ok());
+    for (const auto& refused : {read("attention.sliding_window", 4096U), read("expert_weights_scale", 2.5F),
+                                read("expert_weights_norm", false), read("leading_dense_block_count", 1U)}) {
+        REQUIRE(!refused.ok());
+        CHECK(refused.status().code() == Errc::unsupported);
+        CHECK(refused.status().what().find("is supported") != std::string::npos);
+    }
+}
+
 TEST_CASE("load: a missing tensor is named; a file without experts is called dense") {
     const std::string mend = "use a whole Qwen3-MoE file: this one is incomplete or a dense model";
     for (const std::string_view name :
