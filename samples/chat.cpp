@@ -116,7 +116,7 @@ Status converse(Pipeline<P>& pipeline, const Options& o) {
         return (!interactive || samples::wait_for_input(interrupted)) && std::getline(std::cin, line);
     };
     for (std::string line; read_line(line) && line != "/exit";) {
-        const Status status = conversation.serve(line);
+        Status status = conversation.serve(line);
         if (!status.ok() && !interactive) return status;
         if (!status.ok()) std::cerr << status.message() << '\n';
     }

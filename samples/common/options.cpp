@@ -9,7 +9,7 @@ namespace samples {
 using namespace sluice;
 
 std::filesystem::path embedded_model() {
-    const std::filesystem::path in_source_tree = SLUICE_SAMPLE_MODEL;
+    std::filesystem::path in_source_tree = SLUICE_SAMPLE_MODEL;
     std::error_code error;  // of a test for existence: then it does not exist
     if (std::filesystem::exists(in_source_tree, error)) return in_source_tree;
     return std::filesystem::read_symlink("/proc/self/exe", error).replace_filename(in_source_tree.filename());
