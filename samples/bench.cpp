@@ -18,12 +18,14 @@
 #include "bench/report.hpp"
 #include "bench/runner.hpp"
 #include "common/command_line.hpp"
+#include "common/load.hpp"
 #include "common/options.hpp"
 #include "common/terminal.hpp"
 #include "sluice/core/hash.hpp"
 #include "sluice/cpu/simd.hpp"
 #include "sluice/io/gguf.hpp"
 #include "sluice/io/mapped_file.hpp"
+#include "sluice/pipeline/pipeline.hpp"
 #include "sluice/pipeline/policies.hpp"
 
 namespace {
@@ -34,6 +36,7 @@ using namespace sluice::bench;
 struct Flags {
     std::filesystem::path model = samples::embedded_model();
     std::size_t prompt = 512, generate = 128, depth = 0, batch = 512, repetitions = 5;
+    std::size_t interleave_mib = LoadOptions().interleave_limit >> 20;
     std::size_t threads = std::max(1U, std::thread::hardware_concurrency());
     std::string output = "md";
     bool no_bandwidth = false;
@@ -66,7 +69,8 @@ Expected<Record> facts_of(const gguf::File& file, const Flags& flags) {
                   {"model_name", name},
                   {"model_bytes", file.file_bytes()},
                   {"model_sample_xxh3", hash},
-                  {"n_batch", std::uint64_t{flags.batch}}};
+                  {"n_batch", std::uint64_t{flags.batch}},
+                  {"interleave_limit_mib", std::uint64_t{flags.interleave_mib}}};
 }
 
 Status run(const Flags& flags) {
@@ -74,7 +78,8 @@ Status run(const Flags& flags) {
     SLUICE_ASSIGN(const Record facts, facts_of(file, flags));
     const std::size_t capacity = flags.depth + std::max(flags.prompt, flags.generate);
     using Policies = Qwen3MoeCpu<quant::Any>;
-    SLUICE_ASSIGN(auto runner, Runner<Policies>::create(file, flags.threads, flags.batch, capacity));
+    SLUICE_ASSIGN(auto runner,
+                  Runner<Policies>::create(file, flags.threads, flags.batch, capacity, flags.interleave_mib << 20));
 
     samples::Progress progress("");
     std::vector<Result> results;
@@ -119,6 +124,8 @@ int main(int argc, char** argv) {
     line.add<std::size_t>("-n,--n-gen", flags.generate, "tokens to generate; 0: no such test [128]", 0, most);
     line.add<std::size_t>("-d,--n-depth", flags.depth, "tokens that come before them [0]", 0, most);
     line.add<std::size_t>("-b,--batch-size", flags.batch, "prompt tokens in one forward pass [512]", 1, most);
+    line.add<std::size_t>("--interleave-limit", flags.interleave_mib,
+                          "MiB of weights up to which they are copied into the kernels' own layout [512]", 0, most);
     line.add<std::size_t>("-t,--threads", flags.threads, "threads [as many as the machine has]", 1, 1024);
     line.add<std::size_t>("-r,--repetitions", flags.repetitions, "times that each test is run [5]", 1, most);
     line.add("-o,--output", flags.output, {"md", "json", "csv"}, "what to print [md]");

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/interrupt.hpp"
-#include "common/with_pipeline.hpp"
+#include "common/load.hpp"
 #include "sluice/sluice.hpp"
 
 namespace {
@@ -33,10 +33,10 @@ struct Options {
     samples::ChatOptions chat;
 };
 
-template <class P>
 class Conversation {
 public:
-    Conversation(Pipeline<P>& pipeline, const Options& options, StandardSampler sampler, std::atomic<bool>& interrupted)
+    Conversation(Pipeline<samples::Policies>& pipeline, const Options& options, StandardSampler sampler,
+                 std::atomic<bool>& interrupted)
         : pipeline_(pipeline),
           options_(options),
           sampler_(std::move(sampler)),
@@ -96,7 +96,7 @@ private:
         return {};
     }
 
-    Pipeline<P>& pipeline_;
+    Pipeline<samples::Policies>& pipeline_;
     Options options_;
     StandardSampler sampler_;
     GenerateOptions generate_;
@@ -104,8 +104,8 @@ private:
     std::vector<chat::Message> messages_;
 };
 
-template <class P>
-Status converse(Pipeline<P>& pipeline, const Options& o) {
+Status converse(const Options& o) {
+    SLUICE_ASSIGN(auto pipeline, samples::load(o.model));
     SLUICE_ASSIGN(StandardSampler sampler, make_standard_sampler(o.generation.sampling));
     std::atomic<bool>& interrupted = samples::catch_interrupts();
     Conversation conversation(pipeline, o, std::move(sampler), interrupted);
@@ -133,5 +133,5 @@ int main(int argc, char** argv) {
     o.generation.add_to(flags);
     o.chat.add_to(flags);
     if (const auto code = flags.parse(argc, argv)) return *code;
-    return flags.exit_code(samples::with_pipeline(o.model, [&](auto& pipeline) { return converse(pipeline, o); }));
+    return flags.exit_code(converse(o));
 }

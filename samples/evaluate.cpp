@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "common/files.hpp"
-#include "common/with_pipeline.hpp"
+#include "common/load.hpp"
 #include "sluice/sluice.hpp"
 
 namespace {
@@ -33,8 +33,25 @@ little-endian, one row of the vocabulary's size a token.)";
 
 struct Options {
     samples::ModelOptions model;
+    std::string kv = "f16";
     std::filesystem::path text, ids, logits;
 };
+
+//! A bundle of policies is a compile-time choice: --kv f32 is another pipeline.
+struct F32Cache : samples::Policies {
+    using KvCache = cpu::KvCacheF32;
+};
+
+//! use(pipeline) for the pipeline of these options, or the error of loading it. `use` returns a Status.
+template <class Use>
+Status with_pipeline(const Options& o, Use use) {
+    const auto load_and_use = [&]<class P>() -> Status {
+        SLUICE_ASSIGN(auto pipeline, samples::load<P>(o.model));
+        return use(pipeline);
+    };
+    if (o.kv == "f32") return load_and_use.template operator()<F32Cache>();
+    return load_and_use.template operator()<samples::Policies>();
+}
 
 std::string progress_text(std::size_t done, std::size_t all) {
     return "Computed " + to_text(done) + " of " + to_text(all) + " tokens";
@@ -120,8 +137,8 @@ Status write_logits(Pipeline<P>& pipeline, const Options& o, std::span<const Tok
 Status evaluate_ids(Options& o, bool context_given) {
     SLUICE_ASSIGN(const std::string json, samples::read_file(o.ids));
     SLUICE_ASSIGN(const std::vector<Token> ids, samples::parse_ids(json));
-    if (!context_given) o.model.load.context = ids.size();
-    return samples::with_pipeline(o.model, [&](auto& pipeline) { return write_logits(pipeline, o, ids); });
+    if (!context_given) o.model.load.context = std::max<std::size_t>(1, ids.size());
+    return with_pipeline(o, [&](auto& pipeline) { return write_logits(pipeline, o, ids); });
 }
 
 }  // namespace
@@ -133,12 +150,12 @@ int main(int argc, char** argv) {
     flags.add("--ids", o.ids, "a JSON array of token ids; -: standard input");
     flags.add("--logits", o.logits, "where to write the logits after each of them");
     o.model.add_to(flags);
+    flags.add("--kv", o.kv, {"f16", "f32"}, "precision of the cached keys and values [f16]");
     if (const auto code = flags.parse(argc, argv)) return *code;
     if (flags.given("--ids") != flags.given("--logits")) return flags.usage_error("--ids and --logits go together");
     if (flags.given("--ids") == flags.given("--perplexity")) {
         return flags.usage_error("either --perplexity or --ids with --logits is needed");
     }
     if (flags.given("--ids")) return flags.exit_code(evaluate_ids(o, flags.given("-c")));
-    return flags.exit_code(
-        samples::with_pipeline(o.model, [&](auto& pipeline) { return print_perplexity(pipeline, o); }));
+    return flags.exit_code(with_pipeline(o, [&](auto& pipeline) { return print_perplexity(pipeline, o); }));
 }

@@ -11,7 +11,7 @@
 
 #include "common/files.hpp"
 #include "common/interrupt.hpp"
-#include "common/with_pipeline.hpp"
+#include "common/load.hpp"
 #include "sluice/sluice.hpp"
 
 namespace {
@@ -34,8 +34,7 @@ struct Options {
     std::string format = "text";
 };
 
-template <class P>
-Expected<std::vector<Token>> prompt_tokens(const Pipeline<P>& pipeline, const Options& o) {
+Expected<std::vector<Token>> prompt_tokens(const Pipeline<samples::Policies>& pipeline, const Options& o) {
     std::string text = o.prompt.value_or("");
     if (!o.prompt) {
         SLUICE_ASSIGN(text, samples::read_file(o.prompt_file));
@@ -55,8 +54,8 @@ void print_summary(const GenerationResult& result, const Options& o, std::uint64
     std::cerr << " | " << openai_name(result.finish_reason) << "]\n";
 }
 
-template <class P>
-Status generate(Pipeline<P>& pipeline, const Options& o, const std::atomic<bool>& interrupted) {
+Status generate(const Options& o, const std::atomic<bool>& interrupted) {
+    SLUICE_ASSIGN(auto pipeline, samples::load(o.model));
     SLUICE_ASSIGN(const std::vector<Token> prompt, prompt_tokens(pipeline, o));
     SLUICE_ASSIGN(auto sampler, make_standard_sampler(o.generation.sampling));
     const GenerateOptions options = o.generation.to_generate(interrupted);
@@ -93,8 +92,7 @@ int main(int argc, char** argv) {
     o.is_chat |= o.chat.system || o.chat.no_think;
 
     const std::atomic<bool>& interrupted = samples::catch_interrupts();
-    const Status outcome =
-        samples::with_pipeline(o.model, [&](auto& pipeline) { return generate(pipeline, o, interrupted); });
+    const Status outcome = generate(o, interrupted);
     constexpr int ended_by_interrupt = 130;
     return outcome.ok() && interrupted ? ended_by_interrupt : flags.exit_code(outcome);
 }

@@ -10,7 +10,7 @@
 #include "common/files.hpp"
 #include "common/options.hpp"
 #include "sluice/io/gguf.hpp"
-#include "sluice/text/from_gguf.hpp"
+#include "sluice/text/vocabulary.hpp"
 
 namespace {
 

@@ -53,7 +53,8 @@ public:
     }
 
     void multiply() {
-        cpu::multiply<F>(weights_.data(), row_bytes, k, 0, rows_, std::span<const cpu::Column<View>>(columns_));
+        cpu::multiply<F>({weights_.data(), F::format, rows_, k, row_bytes}, 0, rows_,
+                         std::span<const cpu::Column<View>>(columns_));
         benchmark::ClobberMemory();
     }
 

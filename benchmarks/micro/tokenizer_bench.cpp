@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "sluice/io/gguf.hpp"
-#include "sluice/text/from_gguf.hpp"
+#include "sluice/text/vocabulary.hpp"
 
 namespace {
 

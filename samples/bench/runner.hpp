@@ -18,7 +18,7 @@
 #include "sluice/core/types.hpp"
 #include "sluice/io/gguf.hpp"
 #include "sluice/model/forward.hpp"
-#include "sluice/model/load.hpp"
+#include "sluice/model/model.hpp"
 #include "sluice/pipeline/policies.hpp"
 
 namespace sluice::bench {
@@ -37,9 +37,13 @@ struct Test {
     }
 };
 
-//! Bytes of weights that one token needs: all matrices but the experts not chosen, and one row of the embedding.
+//! Bytes of weights, as the file holds them, that one token needs: all matrices but the experts not chosen, and one row
+//! of the embedding.
 inline std::uint64_t weights_per_token(const model::Weights& weights, const shape::Dynamic& shape) {
-    const auto bytes = [](const Matrix& m) -> std::uint64_t { return m.rows * m.row_bytes; };
+    const auto bytes = [](const Matrix& m) -> std::uint64_t {
+        const quant::FormatInfo format = *quant::format_info(m.format);
+        return m.rows * m.cols / format.block_size * format.block_bytes;
+    };
     std::uint64_t total = weights.embedding.row_bytes + bytes(weights.output) + weights.output_norm.size_bytes();
     for (const model::LayerWeights& l : weights.layers) {
         for (const Matrix& m : {l.q, l.k, l.v, l.o, l.router}) total += bytes(m);
@@ -55,17 +59,16 @@ inline std::uint64_t weights_per_token(const model::Weights& weights, const shap
 template <class P>
 class Runner {
 public:
-    static Expected<Runner> create(const gguf::File& file, std::size_t threads, std::size_t batch,
-                                   std::size_t capacity) {
-        SLUICE_ASSIGN(const model::Hyperparameters h, model::read_hyperparameters(file));
-        SLUICE_ASSIGN(const typename P::Shape shape, shape::as<typename P::Shape>(h.shape));
-        SLUICE_ASSIGN(model::Weights weights, model::read_weights<typename P::Quantization>(file, h.shape));
-        const std::uint64_t bytes = weights_per_token(weights, h.shape);
+    static Expected<Runner> create(const gguf::File& file, std::size_t threads, std::size_t batch, std::size_t capacity,
+                                   std::size_t interleave_limit) {
         try {
-            const KvCacheShape cache{h.shape.layers, h.shape.kv_heads, h.shape.head_dim, 1, capacity};
+            SLUICE_ASSIGN(model::Model<P> model, model::Model<P>::read(file, interleave_limit));
+            const shape::Dynamic& s = model.hyperparameters.shape;
+            const std::uint64_t bytes = weights_per_token(model.weights, s);
+            const KvCacheShape cache{s.layers, s.kv_heads, s.head_dim, 1, capacity};
             const model::ForwardLimits limits{std::clamp<std::size_t>(batch, 1, capacity), capacity, threads};
             return Runner(typename P::Executor(threads), typename P::KvCache(cache),
-                          model::Forward<P>(h, shape, std::move(weights), limits), bytes);
+                          model::Forward<P>(std::move(model), limits), bytes);
         } catch (const std::bad_alloc&) {
             return Status(Errc::out_of_capacity, file.name(),
                           "not enough memory for " + std::to_string(capacity) + " positions",

@@ -21,7 +21,6 @@ std::filesystem::path embedded_model();
 struct ModelOptions {
     std::filesystem::path path = embedded_model();
     sluice::LoadOptions load;
-    std::string kv = "f16";
 
     void add_to(CommandLine& flags);
 };

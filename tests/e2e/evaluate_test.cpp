@@ -113,6 +113,18 @@ TEST_CASE("evaluate: the perplexity is that of the logits") {
     CHECK(judged["perplexity"].get<double>() < 20);
 }
 
+TEST_CASE("evaluate: --kv f32 computes with a more precise cache") {
+    const Folder folder;
+    const std::string ids = folder.file("ids.json", "[1, 2, 3, 4, 5, 6, 7, 8]"), out = folder.file("logits.f32");
+    const auto logits = [&](const std::string& kv) {
+        output_of("evaluate", {"--ids", ids, "--logits", out, "--kv", kv});
+        return read_floats(out);
+    };
+    const double difference = nmse(logits("f16"), logits("f32"));
+    CHECK(difference > 0);
+    CHECK(difference < 1e-3);
+}
+
 TEST_CASE("evaluate: a text longer than the context is judged in windows, each token once") {
     const std::string text = output_of("generate", {"--temp", "0", "--ignore-eos", "-n", "300"});
     const json whole = json::parse(output_of("evaluate", {"--perplexity", "-"}, text));

@@ -129,7 +129,6 @@ TEST_CASE("generate: with a prompt and no sampling flag it is greedy") {
     const std::string text = generate(flags);
     CHECK(generate(flags + Flags{"--temp", "0"}) == text);
     CHECK(generate(flags + Flags{"--temp", "0.9", "--top-k", "1"}) == text);
-    CHECK(generate(flags + Flags{"--kv", "f32"}).substr(0, 40) == text.substr(0, 40));
     CHECK(generate(flags + Flags{"--repeat-penalty", "1.5"}) != text);
 }
 
@@ -245,7 +244,6 @@ TEST_CASE("generate: a wrong flag is named, with its value and what would do") {
         {{"-n"}, "--predict: its value is missing"},
         {{"-c", "-1"}, "-c,--ctx-size: '-1' is not a whole number"},
         {{"-t", "1000"}, "-t,--threads: '1000' is not a whole number from 0 to 512"},
-        {{"--kv", "q8"}, "--kv: 'q8' is not one of f16|f32"},
         {{"--format", "xml"}, "--format: 'xml' is not one of text|jsonl"},
         {{"--tmep", "1"}, "'--tmep' is not a flag"},
         {{"story"}, "'story' is not a flag"},

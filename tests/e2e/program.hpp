@@ -31,7 +31,7 @@ public:
     };
 
     Program(const std::string& name, std::vector<std::string> arguments, Stdio stdio = Stdio::pipes) {
-        arguments.insert(arguments.begin(), std::string(SLUICE_BIN_DIR) + "/" + name);
+        arguments.insert(arguments.begin(), SLUICE_BIN_DIR "/" + name);
         std::vector<char*> argv;
         for (std::string& argument : arguments) argv.push_back(argument.data());
         argv.push_back(nullptr);

@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "skip.hpp"
-#include "sluice/text/from_gguf.hpp"
+#include "sluice/text/vocabulary.hpp"
 #include "support/goldens.hpp"
 #include "support/numbers.hpp"
 #include "support/reference_forward.hpp"
@@ -144,7 +144,7 @@ void check_reference(const Goldens& goldens) {
 
 TEST_CASE("golden: the prompts' tokens") {
     const gguf::File file = kept().open();
-    const auto text = text_model<BpeTokenizer>(file);
+    const auto text = read_vocabulary<BpeTokenizer>(file);
     REQUIRE_MESSAGE(text.ok(), text.status().message());
     for (const json& prompt : story_prompts()) {
         const auto tokens = text->tokenizer.encode(prompt.at("text").get<std::string>(), SpecialTokens::parse);

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "sluice/text/from_gguf.hpp"
+#include "sluice/text/vocabulary.hpp"
 
 namespace sluice::test {
 
@@ -17,10 +17,10 @@ inline nlohmann::json golden_json(const std::string& name) {
     return nlohmann::json::parse(file);
 }
 
-inline TextModel<BpeTokenizer> qwen3(Normalization normalization = {}) {
+inline Vocabulary<BpeTokenizer> qwen3(Normalization normalization = {}) {
     const auto file = gguf::File::open(SLUICE_SOURCE_DIR "/tests/golden/qwen3-vocab.gguf");
     REQUIRE(file.ok());
-    auto text = text_model<BpeTokenizer>(*file, normalization);
+    auto text = read_vocabulary<BpeTokenizer>(*file, normalization);
     REQUIRE(text.ok());
     return *std::move(text);
 }

@@ -80,7 +80,7 @@ TEST_CASE("tokenizer: every normal token is what its own bytes encode to") {
 }
 
 TEST_CASE("tokenizer: Qwen3's facts") {
-    const TextModel<BpeTokenizer> text = test::qwen3();
+    const Vocabulary<BpeTokenizer> text = test::qwen3();
     CHECK(text.tokenizer.vocab_size() == 151936);
     CHECK(text.stop_tokens == std::vector<Token>{151643, 151645});
     CHECK(text.bos == std::nullopt);

@@ -14,7 +14,8 @@
 #include "sluice/cpu/kv_cache.hpp"
 #include "sluice/io/gguf.hpp"
 #include "sluice/model/forward.hpp"
-#include "sluice/model/load.hpp"
+#include "sluice/model/model.hpp"
+#include "sluice/pipeline/pipeline.hpp"
 #include "sluice/pipeline/policies.hpp"
 
 namespace sluice::test {
@@ -30,18 +31,14 @@ struct RunnerLimits {
     std::size_t max_rows = 64;
     std::size_t capacity = 256;
     std::size_t sequences = 1;
+    std::size_t interleave_limit = LoadOptions().interleave_limit;
 };
 
 template <class P = CoreOf<>>
 class Runner {
 public:
     explicit Runner(const gguf::File& file, const RunnerLimits& limits = {})
-        : h_(value_of(model::read_hyperparameters(file))),
-          cache({h_.shape.layers, h_.shape.kv_heads, h_.shape.head_dim, limits.sequences, limits.capacity}),
-          executor(limits.threads),
-          forward(h_, value_of(shape::as<typename P::Shape>(h_.shape)),
-                  value_of(model::read_weights<typename P::Quantization>(file, h_.shape)),
-                  {limits.max_rows, limits.capacity, limits.threads}) {}
+        : Runner(value_of(model::Model<P>::read(file, limits.interleave_limit)), limits) {}
 
     std::size_t vocab() const { return forward.vocab(); }
 
@@ -70,13 +67,16 @@ public:
     }
 
 private:
+    Runner(model::Model<P> model, const RunnerLimits& limits)
+        : cache({model.shape.layers, model.shape.kv_heads, model.shape.head_dim, limits.sequences, limits.capacity}),
+          executor(limits.threads),
+          forward(std::move(model), {limits.max_rows, limits.capacity, limits.threads}) {}
+
     template <class T>
     static T value_of(Expected<T> expected) {
         REQUIRE_MESSAGE(expected.ok(), expected.status().message());
         return std::move(*expected);
     }
-
-    model::Hyperparameters h_;
 
 public:
     typename P::KvCache cache;

@@ -6,8 +6,11 @@
 #error "sluice needs C++20: compile with -std=c++20 or later"
 #endif
 
-#if defined(__FAST_MATH__)
-#error "sluice promises bit-identical results: compile without -ffast-math"
+#if defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)
+#error "sluice promises bit-identical results: compile without -ffast-math and -ffinite-math-only"
+#endif
+#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0
+#error "sluice promises bit-identical results: compile with -msse2 -mfpmath=sse, so that floats are computed as floats"
 #endif
 
 //! major * 10000 + minor * 100 + patch; CMakeLists.txt reads it from here.
@@ -20,11 +23,14 @@
 #define SLUICE_HD
 #endif
 
-//! Inlined even at -O0 call depth: for the one-instruction wrappers of cpu/simd*.hpp.
+//! Always inlined: the one-instruction wrappers of cpu/simd*.hpp, and the kernels whose registers they are. The second
+//! stands behind the parameters of a lambda.
 #if defined(__GNUC__) || defined(__clang__)
 #define SLUICE_INLINE inline __attribute__((always_inline))
+#define SLUICE_INLINE_LAMBDA __attribute__((always_inline))
 #else
 #define SLUICE_INLINE inline
+#define SLUICE_INLINE_LAMBDA
 #endif
 
 //! Returns the error of `expr` (a Status or an Expected) from the enclosing function, if it is one.

@@ -10,9 +10,9 @@
 
 // XXH_INLINE_ALL asks for a private copy, so that nothing has to be linked; it is taken back for the includer's sake.
 // XXH_VECTOR 0 is the scalar code, which hashes alike: g++ 12 warns, wrongly, about the AVX-512 one.
-#if !defined(XXH_VECTOR)
+#pragma push_macro("XXH_VECTOR")
+#undef XXH_VECTOR
 #define XXH_VECTOR 0
-#endif
 #if !defined(XXH_INLINE_ALL)
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -20,6 +20,7 @@
 #else
 #include <xxhash.h>
 #endif
+#pragma pop_macro("XXH_VECTOR")
 
 namespace sluice {
 

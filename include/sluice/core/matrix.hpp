@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A weight matrix as it lies in a file: rows of blocks in one number format, not owned.
+//! A weight matrix in one number format, not owned.
 #pragma once
 
 #include <cstddef>
@@ -8,17 +8,20 @@
 
 namespace sluice {
 
-//! [rows, cols], row after row; multiplying it with a row of cols activations gives rows numbers.
+//! [rows, cols]; multiplying it with a row of cols activations gives rows numbers. It lies as in a file, row after row
+//! of blocks; or interleaved, in tiles of sixteen rows as cpu/interleaved.hpp lays them out, the last one filled up.
 struct Matrix {
     const std::byte* data = nullptr;
     quant::Format format = quant::Format::F32;
     std::size_t rows = 0;
     std::size_t cols = 0;
-    std::size_t row_bytes = 0;
+    std::size_t row_bytes = 0;  //!< interleaved: a sixteenth of a tile
+    bool interleaved = false;
 
-    //! The rows [first, first + count) as a matrix of their own: one expert of a stack of experts.
+    //! The rows [first, first + count) as a matrix of their own: one expert of a stack of experts. If interleaved, both
+    //! are multiples of sixteen.
     Matrix slice(std::size_t first, std::size_t count) const {
-        return {data + first * row_bytes, format, count, cols, row_bytes};
+        return {data + first * row_bytes, format, count, cols, row_bytes, interleaved};
     }
 };
 

@@ -4,41 +4,57 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cstddef>
 #include <span>
 
 #include "sluice/concepts/quantization.hpp"
+#include "sluice/core/matrix.hpp"
+#include "sluice/cpu/interleaved.hpp"
 #include "sluice/cpu/matmul_floats.hpp"
-#include "sluice/cpu/matmul_panel.hpp"
-#include "sluice/cpu/matmul_rows.hpp"
+#include "sluice/cpu/matmul_integers.hpp"
 #include "sluice/cpu/row_tile.hpp"
 #include "sluice/cpu/simd.hpp"
 
 namespace sluice::cpu {
 
-//! column.y[r] = row r . column.x for the rows [first_row, last_row) and all columns. Row r has k elements (a multiple
-//! of F::block_size) and lies at weights + r * row_bytes, aligned to alignof(F::Block); row_bytes < 2^27.
+//! column.y[r] = row r . column.x for the weight rows r of [first_row, last_row) and all columns. The weights have
+//! format F and cols a multiple of F::block_size; their data is aligned to alignof(F::Block) and row_bytes < 2^27. Of
+//! interleaved weights first_row is a multiple of sixteen.
 template <BlockFormat F, class V = simd::Native>
-void multiply(const std::byte* weights, std::size_t row_bytes, std::size_t k, std::size_t first_row,
-              std::size_t last_row, std::span<const Column<typename F::Activation>> columns) {
-    assert(k % F::block_size == 0 && row_bytes < (std::size_t{1} << 27));
+void multiply(const Matrix& weights, std::size_t first_row, std::size_t last_row,
+              std::span<const Column<typename F::Activation>> columns) {
+    assert(weights.cols % F::block_size == 0 && weights.row_bytes < (std::size_t{1} << 27));
+    assert(!weights.interleaved || first_row % simd::lanes == 0);
     for (std::size_t row = first_row; row < last_row; row += simd::lanes) {
-        const RowTile tile(weights, row_bytes, row, last_row);
         const std::size_t n = std::min(simd::lanes, last_row - row);
+        const RowTile tile(weights.data + row * weights.row_bytes, weights.row_bytes, n);
         if constexpr (FloatFormat<F>) {
-            multiply_floats<F, V>(tile, k, columns, row, n);
-        } else if constexpr (Unpackable<F, V>) {
-            constexpr std::size_t enough_for_panel = 3;  // where unpacking pays, measured on Zen 4
-            if (columns.size() >= enough_for_panel) {
-                multiply_panel<F, V>(tile, k, columns, row, n);
+            multiply_floats<F, V>(tile, weights.cols, columns, row, n);
+        } else {
+            constexpr std::size_t unit_bytes = Interleaved<F, V>::words * 64;
+            const std::size_t units = Unit<F>::count(weights.cols);
+            if (weights.interleaved) {
+                const auto panel_at = [&](std::size_t u) { return Panel{tile.base + u * unit_bytes, units - u}; };
+                multiply_integers<F, V>(panel_at, weights.cols, columns, row, n);
                 continue;
             }
-            for (const auto& column : columns) {
-                multiply_rows<F, V>(tile, simd::lanes * row_bytes, k, column.x, column.y + row, n);
-            }
-        } else {
-            multiply_panel<F, V>(tile, k, columns, row, n);
+            // Rows that come next are asked for in the order of their addresses: on Zen 4 twice the rate of row by row.
+            constexpr std::size_t stride = simd::lanes * Unit<F>::bytes;
+            constexpr std::size_t most = 256 / Unit<F>::size;
+            const std::size_t left = (weights.rows - row) * weights.row_bytes;
+            alignas(64) std::array<std::byte, most * unit_bytes> panel;
+            const auto panel_at = [&](std::size_t first) {
+                const std::size_t count = std::min(most, units - first);
+                for (std::size_t u = first; u < first + count; ++u) {
+                    const std::size_t next = simd::lanes * weights.row_bytes + u * stride;
+                    for (std::size_t i = next; i < std::min(next + stride, left); i += 64) V::prefetch(tile.base + i);
+                    interleave_unit<F, V>(tile, weights.cols, u, panel.data() + (u - first) * unit_bytes);
+                }
+                return Panel{panel.data(), count};
+            };
+            multiply_integers<F, V>(panel_at, weights.cols, columns, row, n);
         }
     }
 }

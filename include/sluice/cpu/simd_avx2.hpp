@@ -58,10 +58,6 @@ struct Avx2 {
     }
     static SLUICE_INLINE F32 max(F32 a, F32 b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
     static SLUICE_INLINE F32 min(F32 a, F32 b) { return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)}; }
-    static SLUICE_INLINE F32 abs(F32 a) {
-        const __m256 sign = _mm256_set1_ps(-0.0F);
-        return {_mm256_andnot_ps(sign, a.lo), _mm256_andnot_ps(sign, a.hi)};
-    }
     static SLUICE_INLINE F32 zero_if_less(F32 value, F32 x, float bound) {
         const __m256 b = _mm256_set1_ps(bound);
         return {_mm256_andnot_ps(_mm256_cmp_ps(x.lo, b, _CMP_LT_OQ), value.lo),
@@ -107,23 +103,11 @@ struct Avx2 {
     static SLUICE_INLINE I32 zero_i32() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
     static SLUICE_INLINE I32 set_i32(std::int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
     static SLUICE_INLINE I32 load(const std::int32_t* p) { return {load256(p), load256(p + 8)}; }
-    static SLUICE_INLINE I32 load(const std::int8_t* p) {
-        const __m128i bytes = load128(p);
-        return {_mm256_cvtepi8_epi32(bytes), _mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8))};
-    }
     static SLUICE_INLINE void store(std::int32_t* p, I32 a) { store256(p, a.lo, a.hi); }
-    static SLUICE_INLINE I32 gather(const std::byte* base, I32 offset) {
-        const auto* words = reinterpret_cast<const int*>(base);
-        return {_mm256_i32gather_epi32(words, offset.lo, 1), _mm256_i32gather_epi32(words, offset.hi, 1)};
-    }
     static SLUICE_INLINE I32 add(I32 a, I32 b) { return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)}; }
     static SLUICE_INLINE I32 sub(I32 a, I32 b) { return {_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)}; }
     static SLUICE_INLINE I32 mul(I32 a, I32 b) {
         return {_mm256_mullo_epi32(a.lo, b.lo), _mm256_mullo_epi32(a.hi, b.hi)};
-    }
-    static SLUICE_INLINE I32 pair(I32 low, I32 high) {
-        return {_mm256_blend_epi16(low.lo, _mm256_slli_epi32(high.lo, 16), 0xAA),
-                _mm256_blend_epi16(low.hi, _mm256_slli_epi32(high.hi, 16), 0xAA)};
     }
     static SLUICE_INLINE std::int32_t sum(I32 a) {
         const __m256i eight = _mm256_add_epi32(a.lo, a.hi);
@@ -143,11 +127,11 @@ struct Avx2 {
         return {_mm256_cvttps_epi32(nearest(a.lo)), _mm256_cvttps_epi32(nearest(a.hi))};
     }
     static SLUICE_INLINE F32 to_float(I32 a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
-    static SLUICE_INLINE F32 low_half(I32 a) {
+    static SLUICE_INLINE F32 low_half(Bytes a) {
         const __m256i mask = _mm256_set1_epi32(0xFFFF);
         return halves({_mm256_and_si256(a.lo, mask), _mm256_and_si256(a.hi, mask)});
     }
-    static SLUICE_INLINE F32 high_half(I32 a) {
+    static SLUICE_INLINE F32 high_half(Bytes a) {
         return halves({_mm256_srli_epi32(a.lo, 16), _mm256_srli_epi32(a.hi, 16)});
     }
 
@@ -158,19 +142,27 @@ struct Avx2 {
     static SLUICE_INLINE Bytes load_bytes(const void* p) {
         return {load256(p), load256(static_cast<const char*>(p) + 32)};
     }
-    static SLUICE_INLINE Bytes load_twice(const void* p) { return load_halves(p, p); }
-    static SLUICE_INLINE Bytes load_halves(const void* low, const void* high) { return {load256(low), load256(high)}; }
-    static SLUICE_INLINE Bytes load_quarters(const void* low, const void* high) {
-        return {_mm256_broadcastsi128_si256(load128(low)), _mm256_broadcastsi128_si256(load128(high))};
+    template <std::size_t J>
+    static SLUICE_INLINE Bytes row_words(const std::byte* base, const std::int32_t* offset) {
+        return {transpose(load_quads(base, offset)).v[J], transpose(load_quads(base, offset + 8)).v[J]};
     }
-    static SLUICE_INLINE Bytes load_parts(const void* p0, const void* p1, const void* p2, const void* p3) {
-        return {_mm256_inserti128_si256(_mm256_castsi128_si256(load128(p0)), load128(p1), 1),
-                _mm256_inserti128_si256(_mm256_castsi128_si256(load128(p2)), load128(p3), 1)};
+    template <std::size_t N>
+    static SLUICE_INLINE void interleave(const std::byte* base, const std::int32_t* offset, std::byte* out) {
+        for (std::size_t i = 0; i < N; i += 16, out += 256) {
+            const Quads lo = transpose(load_quads(base + i, offset)), hi = transpose(load_quads(base + i, offset + 8));
+            for (int j = 0; j < 4; ++j) store256(out + 64 * j, lo.v[j], hi.v[j]);
+        }
     }
     static SLUICE_INLINE void store_bytes(void* p, Bytes a) { store256(p, a.lo, a.hi); }
-    template <int S0, int S1, int S2, int S3>
+    template <int Count>
     static SLUICE_INLINE Bytes shift(Bytes a) {
-        return {shift256<S0, S1>(a.lo), shift256<S2, S3>(a.hi)};
+        if constexpr (Count >= 0) return {_mm256_srli_epi64(a.lo, Count), _mm256_srli_epi64(a.hi, Count)};
+        constexpr int left = Count < 0 ? -Count : 0;
+        return {_mm256_slli_epi64(a.lo, left), _mm256_slli_epi64(a.hi, left)};
+    }
+    static SLUICE_INLINE Bytes shift_right(Bytes a, int count) {
+        const __m128i by = _mm_cvtsi32_si128(count);
+        return {_mm256_srl_epi64(a.lo, by), _mm256_srl_epi64(a.hi, by)};
     }
     static SLUICE_INLINE Bytes keep(Bytes a, std::uint8_t mask) {
         const __m256i m = set_bytes(mask).lo;
@@ -184,72 +176,52 @@ struct Avx2 {
         const Bytes kept = keep(b, mask);
         return {_mm256_or_si256(a.lo, kept.lo), _mm256_or_si256(a.hi, kept.hi)};
     }
-    static SLUICE_INLINE Bytes merge_bits(Bytes a, const std::uint8_t* low, const std::uint8_t* high,
-                                          std::uint8_t bit) {
-        return merge(a, {bits_to_bytes(low), bits_to_bytes(high)}, bit);
+    template <int Shift>
+    static SLUICE_INLINE Bytes exchange(Bytes a, std::uint32_t mask) {
+        const auto exchanged = [&](__m256i x) {
+            const __m256i differ = _mm256_and_si256(_mm256_xor_si256(x, _mm256_srli_epi32(x, Shift)),
+                                                    _mm256_set1_epi32(static_cast<int>(mask)));
+            return _mm256_xor_si256(_mm256_xor_si256(x, differ), _mm256_slli_epi32(differ, Shift));
+        };
+        return {exchanged(a.lo), exchanged(a.hi)};
     }
-    static SLUICE_INLINE Bytes unpack_scales(Bytes headers) {
-        return {unpack_scales(headers.lo), unpack_scales(headers.hi)};
+    static SLUICE_INLINE Bytes low_halves(Bytes low, Bytes high) {
+        return {_mm256_blend_epi16(low.lo, _mm256_slli_epi32(high.lo, 16), 0xAA),
+                _mm256_blend_epi16(low.hi, _mm256_slli_epi32(high.hi, 16), 0xAA)};
     }
-    template <std::size_t Count, bool IsSigned>
-    static SLUICE_INLINE Bytes spread(const std::int8_t* numbers, const std::uint8_t* index) {
-        const __m128i part = Count == 8 ? _mm_loadl_epi64(reinterpret_cast<const __m128i*>(numbers)) : load128(numbers);
-        const __m256i table = _mm256_broadcastsi128_si256(part);
-        const __m256i lo = _mm256_shuffle_epi8(table, load256(index));
-        const __m256i hi = _mm256_shuffle_epi8(table, load256(index + 32));
-        if constexpr (IsSigned) return {_mm256_srai_epi16(lo, 8), _mm256_srai_epi16(hi, 8)};
-        return {lo, hi};
+    template <int I>
+    static SLUICE_INLINE I32 byte(Bytes a) {
+        const __m256i low = _mm256_set1_epi32(255);
+        return {_mm256_and_si256(_mm256_srli_epi32(a.lo, 8 * I), low),
+                _mm256_and_si256(_mm256_srli_epi32(a.hi, 8 * I), low)};
     }
-    template <class T>
-    static SLUICE_INLINE void transpose(T (&rows)[16]) {
-        __m256i corner[4][8];  // of the 16 x 16 words: rows 0-7 and 8-15, each words 0-7 and 8-15
-        for (int i = 0; i < 8; ++i) {
-            corner[0][i] = rows[i].lo;
-            corner[1][i] = rows[i].hi;
-            corner[2][i] = rows[i + 8].lo;
-            corner[3][i] = rows[i + 8].hi;
-        }
-        for (auto& square : corner) transpose8(square);
-        for (int i = 0; i < 8; ++i) {
-            rows[i] = {corner[0][i], corner[2][i]};
-            rows[i + 8] = {corner[1][i], corner[3][i]};
-        }
+    template <int I>
+    static SLUICE_INLINE I32 signed_byte(Bytes a) {
+        return {_mm256_srai_epi32(_mm256_slli_epi32(a.lo, 24 - 8 * I), 24),
+                _mm256_srai_epi32(_mm256_slli_epi32(a.hi, 24 - 8 * I), 24)};
+    }
+    template <int I>
+    static SLUICE_INLINE I32 signed_byte_pair(Bytes a) {
+        const __m256i order = _mm256_broadcastsi128_si256(
+            _mm_setr_epi8(-1, I, -1, I + 1, -1, I + 4, -1, I + 5, -1, I + 8, -1, I + 9, -1, I + 12, -1, I + 13));
+        return {_mm256_srai_epi16(_mm256_shuffle_epi8(a.lo, order), 8),
+                _mm256_srai_epi16(_mm256_shuffle_epi8(a.hi, order), 8)};
+    }
+    template <int I>
+    static SLUICE_INLINE I32 byte_twice(Bytes a) {
+        const __m256i order = _mm256_broadcastsi128_si256(
+            _mm_setr_epi8(I, -1, I, -1, I + 4, -1, I + 4, -1, I + 8, -1, I + 8, -1, I + 12, -1, I + 12, -1));
+        return {_mm256_shuffle_epi8(a.lo, order), _mm256_shuffle_epi8(a.hi, order)};
     }
 
     template <int Max>
-    static SLUICE_INLINE I32 dot4(I32 acc, Bytes level, Bytes x) {
-        return {dot4_256<Max>(acc.lo, level.lo, x.lo), dot4_256<Max>(acc.hi, level.hi, x.hi)};
-    }
-    template <int Max>
     static SLUICE_INLINE I32 dot4_each(I32 acc, Bytes level, const std::int8_t* x) {
         const __m256i each = broadcast_word(x);
-        return dot4<Max>(acc, level, {each, each});
+        return {dot4_256<Max>(acc.lo, level.lo, each), dot4_256<Max>(acc.hi, level.hi, each)};
     }
     static SLUICE_INLINE I32 dot2_each(I32 acc, I32 pairs, const std::int16_t* x) {
         const __m256i each = broadcast_word(x);
         return add(acc, {_mm256_madd_epi16(pairs.lo, each), _mm256_madd_epi16(pairs.hi, each)});
-    }
-    static SLUICE_INLINE I32 weigh(I32 acc, I32 a, I32 b, Bytes weights) {
-        return add(acc, {_mm256_madd_epi16(_mm256_packs_epi32(a.lo, b.lo), weights.lo),
-                         _mm256_madd_epi16(_mm256_packs_epi32(a.hi, b.hi), weights.hi)});
-    }
-    static SLUICE_INLINE I32 dot8(const std::int8_t (&numbers)[16][16], const std::int16_t* x) {
-        const __m256i each = _mm256_broadcastsi128_si256(load128(x));
-        __m256i rows[8];  // four partial sums of a row in each half: rows 2i and 2i + 1
-        for (int i = 0; i < 8; ++i) {
-            const __m256i two = _mm256_unpackhi_epi8(load256(numbers[2 * i]), _mm256_setzero_si256());
-            rows[i] = _mm256_madd_epi16(two, each);
-        }
-        const auto sums = [&](int i) {  // rows 2i, 2i + 2, 2i + 4, 2i + 6 in the low half, the odd ones in the upper
-            return _mm256_hadd_epi32(_mm256_hadd_epi32(rows[i], rows[i + 1]),
-                                     _mm256_hadd_epi32(rows[i + 2], rows[i + 3]));
-        };
-        const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
-        return {_mm256_permutevar8x32_epi32(sums(0), order), _mm256_permutevar8x32_epi32(sums(4), order)};
-    }
-    static SLUICE_INLINE void sum_halves(const I32 (&rows)[16], I32& first, I32& second) {
-        first = {sum_rows(rows, 0, &I32::lo), sum_rows(rows, 8, &I32::lo)};
-        second = {sum_rows(rows, 0, &I32::hi), sum_rows(rows, 8, &I32::hi)};
     }
     static SLUICE_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1); }
 
@@ -260,42 +232,15 @@ private:
         _mm256_storeu_si256(static_cast<__m256i*>(p), lo);
         _mm256_storeu_si256(static_cast<__m256i*>(p) + 1, hi);
     }
-    //! Words H A B C become A, A C, B, B C; see quant::PackedScales.
-    static SLUICE_INLINE __m256i unpack_scales(__m256i headers) {
-        const __m256i low_mask = _mm256_set1_epi64x(0x0F0F0F0F3F3F3F3F),
-                      high_mask = _mm256_set1_epi64x(0x3030303000000000);
-        const __m256i acbc = _mm256_shuffle_epi32(headers, 0b11'10'11'01);
-        const __m256i aabb = _mm256_shuffle_epi32(headers, 0b10'10'01'01);
-        const __m256i shifts = _mm256_setr_epi32(0, 0, 0, 4, 0, 0, 0, 4);
-        const __m256i low = _mm256_and_si256(_mm256_srlv_epi32(acbc, shifts), low_mask);
-        return _mm256_or_si256(low, _mm256_and_si256(_mm256_srli_epi32(aabb, 2), high_mask));
-    }
     static SLUICE_INLINE __m256i broadcast_word(const void* p) {
         std::int32_t word = 0;
         std::memcpy(&word, p, 4);
         return _mm256_set1_epi32(word);
     }
     //! Sixteen halves, one in the low bits of each word.
-    static SLUICE_INLINE F32 halves(I32 words) {
+    static SLUICE_INLINE F32 halves(Bytes words) {
         const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi32(words.lo, words.hi), 0xD8);
         return {_mm256_cvtph_ps(_mm256_castsi256_si128(packed)), _mm256_cvtph_ps(_mm256_extracti128_si256(packed, 1))};
-    }
-    template <int S0, int S1>
-    static SLUICE_INLINE __m256i shift256(__m256i a) {
-        if constexpr (S0 == 0 && S1 == 0) return a;
-        if constexpr (S0 < 0 || S1 < 0) {
-            static_assert(S0 <= 0 && S1 <= 0);
-            return _mm256_sllv_epi64(a, _mm256_setr_epi64x(-S0, -S0, -S1, -S1));
-        } else {
-            return _mm256_srlv_epi64(a, _mm256_setr_epi64x(S0, S0, S1, S1));
-        }
-    }
-    //! Byte i: all ones where bit i of the 32-bit word at p is set.
-    static SLUICE_INLINE __m256i bits_to_bytes(const std::uint8_t* p) {
-        const __m256i byte_of = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
-        const __m256i bit_of = _mm256_set1_epi64x(static_cast<long long>(0x8040201008040201ULL));
-        const __m256i bytes = _mm256_shuffle_epi8(broadcast_word(p), byte_of);
-        return _mm256_cmpeq_epi8(_mm256_and_si256(bytes, bit_of), bit_of);
     }
     template <int Max>
     static SLUICE_INLINE __m256i dot4_256(__m256i acc, __m256i level, __m256i x) {
@@ -309,33 +254,25 @@ private:
             return _mm256_add_epi32(acc, _mm256_add_epi32(even, odd));
         }
     }
-    //! Lane r: the sum of the lanes of one half of rows[first + r].
-    static SLUICE_INLINE __m256i sum_rows(const I32 (&rows)[16], int first, __m256i I32::*half) {
-        __m256i quad[2];  // the sums of the two halves of four rows
-        for (int i = 0; i < 2; ++i) {
-            const I32* r = rows + first + 4 * i;
-            quad[i] =
-                _mm256_hadd_epi32(_mm256_hadd_epi32(r[0].*half, r[1].*half), _mm256_hadd_epi32(r[2].*half, r[3].*half));
+    //! Four vectors of quads: 16-byte parts.
+    struct Quads {
+        __m256i v[4];
+    };
+    //! Part p of vector i: the quad of row 4p + i.
+    static SLUICE_INLINE Quads load_quads(const std::byte* base, const std::int32_t* offset) {
+        Quads rows;
+        for (int i = 0; i < 4; ++i) {
+            rows.v[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(load128(base + offset[i])),
+                                                load128(base + offset[i + 4]), 1);
         }
-        return _mm256_add_epi32(_mm256_permute2x128_si256(quad[0], quad[1], 0x20),
-                                _mm256_permute2x128_si256(quad[0], quad[1], 0x31));
+        return rows;
     }
-    static SLUICE_INLINE void transpose8(__m256i (&rows)[8]) {
-        __m256i quad[8];  // quad[4i + j], half h: word 4h + j of rows 4i .. 4i + 3
-        for (int i = 0; i < 8; i += 4) {
-            const __m256i ab_low = _mm256_unpacklo_epi32(rows[i], rows[i + 1]);
-            const __m256i ab_high = _mm256_unpackhi_epi32(rows[i], rows[i + 1]);
-            const __m256i cd_low = _mm256_unpacklo_epi32(rows[i + 2], rows[i + 3]);
-            const __m256i cd_high = _mm256_unpackhi_epi32(rows[i + 2], rows[i + 3]);
-            quad[i] = _mm256_unpacklo_epi64(ab_low, cd_low);
-            quad[i + 1] = _mm256_unpackhi_epi64(ab_low, cd_low);
-            quad[i + 2] = _mm256_unpacklo_epi64(ab_high, cd_high);
-            quad[i + 3] = _mm256_unpackhi_epi64(ab_high, cd_high);
-        }
-        for (int j = 0; j < 4; ++j) {
-            rows[j] = _mm256_permute2x128_si256(quad[j], quad[j + 4], 0x20);
-            rows[j + 4] = _mm256_permute2x128_si256(quad[j], quad[j + 4], 0x31);
-        }
+    //! In each part, word i of vector j becomes word j of vector i.
+    static SLUICE_INLINE Quads transpose(const Quads& a) {
+        const __m256i ab_low = _mm256_unpacklo_epi32(a.v[0], a.v[1]), ab_high = _mm256_unpackhi_epi32(a.v[0], a.v[1]);
+        const __m256i cd_low = _mm256_unpacklo_epi32(a.v[2], a.v[3]), cd_high = _mm256_unpackhi_epi32(a.v[2], a.v[3]);
+        return {{_mm256_unpacklo_epi64(ab_low, cd_low), _mm256_unpackhi_epi64(ab_low, cd_low),
+                 _mm256_unpacklo_epi64(ab_high, cd_high), _mm256_unpackhi_epi64(ab_high, cd_high)}};
     }
     //! All ones in the lanes of [first, first + 8) that are below n.
     static SLUICE_INLINE __m256i mask(std::size_t n, int first) {

@@ -15,7 +15,6 @@
 
 #include "sluice/core/config.hpp"
 #include "sluice/core/float16.hpp"
-#include "sluice/quant/packed_scales.hpp"
 
 namespace sluice::simd {
 
@@ -100,10 +99,6 @@ struct Scalar {
     static F32 min(F32 a, F32 b) {
         return map([&](std::size_t i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; });
     }
-    //! The absolute value.
-    static F32 abs(F32 a) {
-        return map([&](std::size_t i) { return std::fabs(a.v[i]); });
-    }
     //! `value`, or 0 where x < bound.
     static F32 zero_if_less(F32 value, F32 x, float bound) {
         return map([&](std::size_t i) { return x.v[i] < bound ? 0.0F : value.v[i]; });
@@ -141,19 +136,7 @@ struct Scalar {
         std::memcpy(r.v.data(), p, sizeof r.v);
         return r;
     }
-    //! Sixteen bytes, sign extended.
-    static I32 load(const std::int8_t* p) {
-        return map_i32([&](std::size_t i) { return p[i]; });
-    }
     static void store(std::int32_t* p, I32 a) { std::memcpy(p, a.v.data(), sizeof a.v); }
-    //! The four bytes at base + offset[i].
-    static I32 gather(const std::byte* base, I32 offset) {
-        return map_i32([&](std::size_t i) {
-            std::int32_t word = 0;
-            std::memcpy(&word, base + offset.v[i], 4);
-            return word;
-        });
-    }
     static I32 add(I32 a, I32 b) {
         return map_i32([&](std::size_t i) { return a.v[i] + b.v[i]; });
     }
@@ -162,11 +145,6 @@ struct Scalar {
     }
     static I32 mul(I32 a, I32 b) {
         return map_i32([&](std::size_t i) { return a.v[i] * b.v[i]; });
-    }
-    //! Lane i: low[i] in the low 16 bits, high[i] in the upper 16.
-    static I32 pair(I32 low, I32 high) {
-        return map_i32(
-            [&](std::size_t i) { return static_cast<std::int32_t>(low16(low.v[i]) | low16(high.v[i]) << 16); });
     }
     static std::int32_t sum(I32 a) { return std::accumulate(a.v.begin(), a.v.end(), 0); }
     //! The low byte of each lane.
@@ -182,17 +160,15 @@ struct Scalar {
         return map([&](std::size_t i) { return static_cast<float>(a.v[i]); });
     }
     //! The half-precision numbers in the low 16 bits of each lane.
-    static F32 low_half(I32 a) {
-        return map([&](std::size_t i) { return sluice::to_float(Half{static_cast<std::uint16_t>(low16(a.v[i]))}); });
+    static F32 low_half(Bytes a) {
+        return map([&](std::size_t i) { return sluice::to_float(Half{static_cast<std::uint16_t>(word(a, i))}); });
     }
     //! The half-precision numbers in the upper 16 bits of each lane.
-    static F32 high_half(I32 a) {
-        return map([&](std::size_t i) {
-            return sluice::to_float(Half{static_cast<std::uint16_t>(static_cast<std::uint32_t>(a.v[i]) >> 16)});
-        });
+    static F32 high_half(Bytes a) {
+        return map([&](std::size_t i) { return sluice::to_float(Half{static_cast<std::uint16_t>(word(a, i) >> 16)}); });
     }
 
-    // ---- bytes, thought of as four 16-byte parts ----
+    // ---- bytes, thought of as sixteen little-endian words ----
 
     static Bytes set_bytes(std::uint8_t x) {
         Bytes r;
@@ -204,38 +180,28 @@ struct Scalar {
         std::memcpy(r.v.data(), p, 64);
         return r;
     }
-    //! The same 32 bytes twice.
-    static Bytes load_twice(const void* p) { return load_halves(p, p); }
-    //! 32 bytes from `low`, then 32 from `high`.
-    static Bytes load_halves(const void* low, const void* high) {
+    //! Word i: the J-th word of the 16 bytes at base + offset[i].
+    template <std::size_t J>
+    static Bytes row_words(const std::byte* base, const std::int32_t* offset) {
         Bytes r;
-        std::memcpy(r.v.data(), low, 32);
-        std::memcpy(r.v.data() + 32, high, 32);
+        for (std::size_t i = 0; i < 16; ++i) std::memcpy(r.v.data() + 4 * i, base + offset[i] + 4 * J, 4);
         return r;
     }
-    //! The 16 bytes at `low` twice, then the 16 at `high` twice.
-    static Bytes load_quarters(const void* low, const void* high) {
-        Bytes r;
-        for (std::size_t i = 0; i < 4; ++i) std::memcpy(r.v.data() + 16 * i, i < 2 ? low : high, 16);
-        return r;
-    }
-    //! 16 bytes from each.
-    static Bytes load_parts(const void* p0, const void* p1, const void* p2, const void* p3) {
-        Bytes r;
-        const void* const parts[] = {p0, p1, p2, p3};
-        for (std::size_t i = 0; i < 4; ++i) std::memcpy(r.v.data() + 16 * i, parts[i], 16);
-        return r;
+    //! Writes N / 4 vectors to `out`: word i of vector j is word j of the N = 16 or 32 bytes at base + offset[i].
+    template <std::size_t N>
+    static void interleave(const std::byte* base, const std::int32_t* offset, std::byte* out) {
+        for (std::size_t j = 0; j < N; j += 4) store_bytes(out + 16 * j, row_words<0>(base + j, offset));
     }
     static void store_bytes(void* p, Bytes a) { std::memcpy(p, a.v.data(), 64); }
-    //! Each byte of part i shifted right by the i-th number, or left where it is negative. The vacated bits are not
-    //! specified: mask them.
-    template <int S0, int S1, int S2, int S3>
+    //! Each byte shifted right by Count, or left if that is negative. The vacated bits are not specified: mask them.
+    template <int Count>
     static Bytes shift(Bytes a) {
-        constexpr int by[] = {S0, S1, S2, S3};
-        return map_bytes([&](std::size_t i) {
-            const int s = by[i / 16];
-            return static_cast<std::uint8_t>(s >= 0 ? a.v[i] >> s : a.v[i] << -s);
-        });
+        return map_bytes(
+            [&](std::size_t i) { return static_cast<std::uint8_t>(Count >= 0 ? a.v[i] >> Count : a.v[i] << -Count); });
+    }
+    //! The same with a count that is known only when the program runs, not negative.
+    static Bytes shift_right(Bytes a, int count) {
+        return map_bytes([&](std::size_t i) { return static_cast<std::uint8_t>(a.v[i] >> count); });
     }
     static Bytes keep(Bytes a, std::uint8_t mask) {
         return map_bytes([&](std::size_t i) { return static_cast<std::uint8_t>(a.v[i] & mask); });
@@ -247,60 +213,45 @@ struct Scalar {
     static Bytes merge(Bytes a, Bytes b, std::uint8_t mask) {
         return map_bytes([&](std::size_t i) { return static_cast<std::uint8_t>(a.v[i] | (b.v[i] & mask)); });
     }
-    //! a, with `bit` set in byte i where bit i of the two 32-bit words (little-endian) is set.
-    static Bytes merge_bits(Bytes a, const std::uint8_t* low, const std::uint8_t* high, std::uint8_t bit) {
-        return map_bytes([&](std::size_t i) {
-            const std::uint8_t* word = i < 32 ? low : high;
-            const bool is_set = ((word[i % 32 / 8] >> (i % 8)) & 1) != 0;
-            return static_cast<std::uint8_t>(is_set ? a.v[i] | bit : a.v[i]);
+    //! In each word, bits i and i + Shift change places for each bit i of `mask`.
+    template <int Shift>
+    static Bytes exchange(Bytes a, std::uint32_t mask) {
+        return map_words([&](std::size_t i) {
+            const std::uint32_t x = word(a, i), differ = (x ^ x >> Shift) & mask;
+            return x ^ differ ^ differ << Shift;
         });
     }
-    //! In each part, the scales and minima of the quant::PackedScales that its last 12 bytes are: 8 and 8 bytes.
-    static Bytes unpack_scales(Bytes headers) {
-        Bytes r;
-        for (std::size_t part = 0; part < 64; part += 16) {
-            quant::PackedScales packed;
-            std::memcpy(packed.bytes, headers.v.data() + part + 4, 12);
-            std::int8_t scales[8];
-            packed.unpack(scales, r.v.data() + part + 8);
-            std::memcpy(r.v.data() + part, scales, 8);
-        }
-        return r;
+    //! Lane i: the low halves of words i of both.
+    static Bytes low_halves(Bytes low, Bytes high) {
+        return map_words([&](std::size_t i) { return (word(low, i) & 0xFFFFU) | word(high, i) << 16; });
     }
-    //! 32 int16: number j is the one of `numbers` [Count = 8 or 16] that `index` [64] names at 2j, if all numbers are
-    //! positive, or at 2j + 1, if they are signed; the other index is 0x80.
-    template <std::size_t Count, bool IsSigned>
-    static Bytes spread(const std::int8_t* numbers, const std::uint8_t* index) {
-        Bytes r;
-        for (std::size_t j = 0; j < 32; ++j) {
-            const auto value = static_cast<std::int16_t>(numbers[index[2 * j + (IsSigned ? 1 : 0)]]);
-            std::memcpy(r.v.data() + 2 * j, &value, 2);
-        }
-        return r;
+    //! Lane i: byte I of word i.
+    template <int I>
+    static I32 byte(Bytes a) {
+        return map_i32([&](std::size_t i) { return a.v[4 * i + I]; });
     }
-    //! Word s of row r becomes word r of row s.
-    template <class T>
-    static void transpose(T (&rows)[16]) {
-        std::int32_t words[16][16];
-        for (std::size_t r = 0; r < 16; ++r) std::memcpy(words[r], &rows[r], 64);
-        for (std::size_t r = 0; r < 16; ++r) {
-            for (std::size_t s = 0; s < r; ++s) std::swap(words[r][s], words[s][r]);
-        }
-        for (std::size_t r = 0; r < 16; ++r) std::memcpy(&rows[r], words[r], 64);
+    template <int I>
+    static I32 signed_byte(Bytes a) {
+        return map_i32([&](std::size_t i) { return static_cast<std::int8_t>(a.v[4 * i + I]); });
+    }
+    //! Lane i: bytes I and I + 1 of word i, each sign extended to 16 bits.
+    template <int I>
+    static I32 signed_byte_pair(Bytes a) {
+        return map_i32([&](std::size_t i) {
+            const auto low = static_cast<std::int8_t>(a.v[4 * i + I]),
+                       high = static_cast<std::int8_t>(a.v[4 * i + I + 1]);
+            return (low & 0xFFFF) | high * 0x10000;
+        });
+    }
+    //! Lane i: byte I of word i in both halves.
+    template <int I>
+    static I32 byte_twice(Bytes a) {
+        return map_i32([&](std::size_t i) { return a.v[4 * i + I] * 0x10001; });
     }
 
     // ---- integer dot products, exact ----
 
-    //! Lane i: acc + the sum over j < 4 of level[4i + j] * x[4i + j], levels unsigned and <= Max, x signed and > -128.
-    template <int Max>
-    static I32 dot4(I32 acc, Bytes level, Bytes x) {
-        return map_i32([&](std::size_t i) {
-            std::int32_t sum = acc.v[i];
-            for (std::size_t j = 4 * i; j < 4 * i + 4; ++j) sum += level.v[j] * static_cast<std::int8_t>(x.v[j]);
-            return sum;
-        });
-    }
-    //! The same with the same four x for all lanes.
+    //! Lane i: acc + the sum over j < 4 of level[4i + j] * x[j], levels unsigned and <= Max, x signed and > -128.
     template <int Max>
     static I32 dot4_each(I32 acc, Bytes level, const std::int8_t* x) {
         return map_i32([&](std::size_t i) {
@@ -309,47 +260,22 @@ struct Scalar {
             return sum;
         });
     }
-    //! Lane i: acc + low[i] * x[0] + high[i] * x[1], for lanes made by pair().
+    //! Lane i: acc + the low half of pairs[i] * x[0] + the upper one * x[1], all signed.
     static I32 dot2_each(I32 acc, I32 pairs, const std::int16_t* x) {
         return map_i32([&](std::size_t i) {
-            const auto low = static_cast<std::int16_t>(low16(pairs.v[i]));
+            const auto low = static_cast<std::int16_t>(pairs.v[i]);
             return acc.v[i] + low * x[0] + (pairs.v[i] >> 16) * x[1];
         });
     }
-    //! acc + the products of int16 weights with the words of a and b (each of which must fit int16), in some order of
-    //! lanes: in part p, weights 8p .. 8p + 3 belong to words 4p .. 4p + 3 of a, weights 8p + 4 .. 8p + 7 to those of
-    //! b.
-    static I32 weigh(I32 acc, I32 a, I32 b, Bytes weights) {
-        std::int16_t w[32];
-        std::memcpy(w, weights.v.data(), 64);
-        return map_i32([&](std::size_t i) {
-            const std::size_t part = i / 4, first = i % 4 * 2;  // of the part's eight words: four of a, four of b
-            const I32& from = first < 4 ? a : b;
-            const std::size_t word = part * 4 + first % 4;
-            return acc.v[i] + w[part * 8 + first] * from.v[word] + w[part * 8 + first + 1] * from.v[word + 1];
-        });
-    }
-    //! Lane r: the sum over j < 8 of rows[r][8 + j] * x[j], for positive numbers.
-    static I32 dot8(const std::int8_t (&rows)[16][16], const std::int16_t* x) {
-        return map_i32([&](std::size_t r) {
-            std::int32_t sum = 0;
-            for (std::size_t j = 0; j < 8; ++j) sum += rows[r][8 + j] * x[j];
-            return sum;
-        });
-    }
-    //! first, lane r: the sum of lanes 0-7 of rows[r]; second: of lanes 8-15.
-    static void sum_halves(const I32 (&rows)[16], I32& first, I32& second) {
-        const auto sum8 = [&](std::size_t r, std::size_t from) {
-            return std::accumulate(rows[r].v.begin() + from, rows[r].v.begin() + from + 8, 0);
-        };
-        first = map_i32([&](std::size_t r) { return sum8(r, 0); });
-        second = map_i32([&](std::size_t r) { return sum8(r, 8); });
-    }
-    //! Asks for the cache line of p in the second-level cache. p may lie behind the end of everything.
+    //! Asks for the cache line of p in the second-level cache.
     static void prefetch(const void*) {}
 
 private:
-    static std::uint32_t low16(std::int32_t x) { return static_cast<std::uint32_t>(x) & 0xFFFFU; }
+    static std::uint32_t word(const Bytes& a, std::size_t i) {
+        std::uint32_t bits = 0;
+        std::memcpy(&bits, a.v.data() + 4 * i, 4);
+        return bits;
+    }
     template <class F>
     static I32 map_i32(F lane) {
         I32 r;
@@ -360,6 +286,15 @@ private:
     static Bytes map_bytes(F lane) {
         Bytes r;
         for (std::size_t i = 0; i < 64; ++i) r.v[i] = lane(i);
+        return r;
+    }
+    template <class F>
+    static Bytes map_words(F lane) {
+        Bytes r;
+        for (std::size_t i = 0; i < 16; ++i) {
+            const std::uint32_t bits = lane(i);
+            std::memcpy(r.v.data() + 4 * i, &bits, 4);
+        }
         return r;
     }
     template <class F>

@@ -33,9 +33,14 @@ public:
         return file;
     }
 
-    //! Reads a file that is in memory already; `bytes` must outlive the File, and `name` is for messages.
+    //! Reads a file that is in memory already, at a multiple of 8; `bytes` must outlive the File, and `name` is for
+    //! messages.
     static Expected<File> from_bytes(std::span<const std::byte> bytes, std::string name) {
         File file(std::move(name));
+        if (reinterpret_cast<std::uintptr_t>(bytes.data()) % 8 != 0) {
+            return Status(Errc::invalid_argument, file.name_, "begins at an address that is not a multiple of 8",
+                          "copy it to a Buffer<std::byte>");
+        }
         SLUICE_TRY(file.read(bytes));
         SLUICE_ASSIGN(const Split split, file.split());
         if (split.parts > 1) {
@@ -82,11 +87,6 @@ public:
 
     //! The tensor of that name, or nullptr.
     const Tensor* tensor(std::string_view name) const { return tensors_.find(name); }
-
-    //! Tells the operating system how the mapped bytes will be read. Does nothing for bytes that were in memory.
-    void advise(MappedFile::Advice advice) const {
-        for (const MappedFile& mapping : mappings_) mapping.advise(advice);
-    }
 
 private:
     //! Which part of a split file a file says it is.

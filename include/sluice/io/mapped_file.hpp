@@ -27,9 +27,6 @@ namespace sluice {
 //! raises SIGBUS, and no check made beforehand can prevent that.
 class MappedFile {
 public:
-    //! Hints to the operating system; each is a wish that it may ignore.
-    enum class Advice { sequential, random, will_need };
-
     //! Fails on a missing or unreadable file, and on anything but a regular file with at least one byte.
     static Expected<MappedFile> open(const std::filesystem::path& path) {
         // O_NONBLOCK: opening a pipe by mistake must fail below, not wait for a writer.
@@ -72,8 +69,6 @@ public:
     std::span<const std::byte> bytes() const { return {start_, size_}; }
     std::size_t size() const { return size_; }
 
-    void advise(Advice advice) const { ::posix_madvise(start_, size_, native(advice)); }
-
 private:
     struct Descriptor {
         int number;
@@ -92,18 +87,6 @@ private:
         return Status(code == ENOENT ? Errc::not_found : Errc::io, path.string(),
                       std::string(what) + ": " + std::generic_category().message(code),
                       code == ENOENT ? "check the path" : "check the file's permissions and its disk");
-    }
-
-    static constexpr int native(Advice advice) {
-        switch (advice) {
-            case Advice::sequential:
-                return POSIX_MADV_SEQUENTIAL;
-            case Advice::random:
-                return POSIX_MADV_RANDOM;
-            case Advice::will_need:
-                return POSIX_MADV_WILLNEED;
-        }
-        return POSIX_MADV_NORMAL;
     }
 
     std::byte* start_;

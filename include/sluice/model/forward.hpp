@@ -19,6 +19,7 @@
 #include "sluice/core/status.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/model/layer.hpp"
+#include "sluice/model/model.hpp"
 #include "sluice/model/qwen3_moe.hpp"
 #include "sluice/model/rope.hpp"
 #include "sluice/quant/row.hpp"
@@ -39,42 +40,31 @@ class Forward {
     using Q = typename P::Quantization;
 
 public:
-    Forward(const Hyperparameters& h, const typename P::Shape& shape, Weights weights, const ForwardLimits& limits)
-        : weights_(std::move(weights)),
-          rope_(h.shape.head_dim, h.rope_theta, h.rope_scaling),
+    Forward(Model<P> model, const ForwardLimits& limits)
+        : weights_(std::move(model.weights)),
+          rope_(model.shape.head_dim, model.hyperparameters.rope_theta, model.hyperparameters.rope_scaling),
           limits_(limits),
-          w_(workspace(h, shape, weights_, limits)) {
+          w_(workspace(model.shape, model.hyperparameters.rms_eps, weights_, limits)) {
         wanted_.reserve(limits.max_rows);
     }
 
     std::size_t max_rows() const { return limits_.max_rows; }
     std::size_t vocab() const { return w_.shape.vocab; }
 
+    //! The policies at work, for what they have to tell: counts, statistics.
+    const typename P::Attention& attention() const { return w_.attention; }
+    const typename P::Router& router() const { return w_.router; }
+    const typename P::Experts& experts() const { return w_.experts; }
+
     //! Computes the rows, in order; those of one sequence continue it at its cached length. logits [rows that want
     //! them, vocab], in the order of the rows. When it returns ok the cache holds the rows; else its lengths are as
     //! before. `cancel`, if given, is polled in every layer.
+    //!
+    //! Defined below the class, and so not inline: `extern template` keeps a program's other translation units from
+    //! compiling the kernels once more (samples/common/load.hpp does so).
     template <Executor E>
     Status operator()(E& executor, typename P::KvCache& cache, std::span<const Row> rows, std::span<float> logits,
-                      const std::atomic<bool>* cancel = nullptr) {
-        SLUICE_TRY(check_fit(cache.shape(), executor.size()));
-        SLUICE_TRY(select_wanted(cache, rows, logits));
-        std::array<bool, 2> stop = {false,
-                                    false};  // by the parity of the layer: written by rank 0, read a barrier later
-        executor.run([&](auto& team) {
-            embed(team, rows);
-            for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
-                if (team.rank() == 0) stop[i % 2] = cancel != nullptr && cancel->load(std::memory_order_relaxed);
-                layer<P>(team, i, weights_.layers[i], rows, w_, cache);
-                if (stop[i % 2]) return;
-            }
-            head(team, rows, logits);
-        });
-        if (stop[0] || stop[1]) return Status(Errc::cancelled, "forward", "was asked to stop");
-        for (const Row& row : rows) {
-            cache.advance(static_cast<std::size_t>(row.sequence), static_cast<std::size_t>(row.position) + 1);
-        }
-        return {};
-    }
+                      const std::atomic<bool>* cancel = nullptr);
 
 private:
     //! The buffers were made for `limits_`, and the cache must be one of this model.
@@ -173,7 +163,7 @@ private:
         if (!wanted_.empty()) cpu::linear<Q>(team, weights_.output, w_.normed, wanted_.size(), logits.data());
     }
 
-    static Workspace<P> workspace(const Hyperparameters& h, const typename P::Shape& shape, const Weights& weights,
+    static Workspace<P> workspace(const typename P::Shape& s, float rms_eps, const Weights& weights,
                                   const ForwardLimits& limits) {
         cpu::ActivationForms normed, mixed, inner;
         normed.add<Q>(weights.output);
@@ -182,12 +172,11 @@ private:
             mixed.add<Q>(l.o);
             inner.add<Q>(l.experts.down);
         }
-        const shape::Dynamic& s = h.shape;
         const std::size_t n = limits.max_rows, q_width = s.heads * s.head_dim, kv_width = s.kv_heads * s.head_dim;
         using Floats = Buffer<float>;
         return {
-            .shape = shape,
-            .rms_eps = h.rms_eps,
+            .shape = s,
+            .rms_eps = rms_eps,
             .residual = Floats(n * s.hidden),
             .normed = cpu::Activations<>(n, s.hidden, normed),
             .q = Floats(n * q_width),
@@ -212,5 +201,28 @@ private:
     Workspace<P> w_;
     std::vector<std::size_t> wanted_;  // the rows that want logits, in order
 };
+
+template <class P>
+template <Executor E>
+Status Forward<P>::operator()(E& executor, typename P::KvCache& cache, std::span<const Row> rows,
+                              std::span<float> logits, const std::atomic<bool>* cancel) {
+    SLUICE_TRY(check_fit(cache.shape(), executor.size()));
+    SLUICE_TRY(select_wanted(cache, rows, logits));
+    std::array<bool, 2> stop = {false, false};  // by the layer's parity: written by rank 0, read a barrier later
+    executor.run([&](auto& team) {
+        embed(team, rows);
+        for (std::size_t i = 0; i < weights_.layers.size(); ++i) {
+            if (team.rank() == 0) stop[i % 2] = cancel != nullptr && cancel->load(std::memory_order_relaxed);
+            layer<P>(team, i, weights_.layers[i], rows, w_, cache);
+            if (stop[i % 2]) return;
+        }
+        head(team, rows, logits);
+    });
+    if (stop[0] || stop[1]) return Status(Errc::cancelled, "forward", "was asked to stop");
+    for (const Row& row : rows) {
+        cache.advance(static_cast<std::size_t>(row.sequence), static_cast<std::size_t>(row.position) + 1);
+    }
+    return {};
+}
 
 }  // namespace sluice::model

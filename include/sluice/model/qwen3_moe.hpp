@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A Qwen3-MoE model (Qwen team 2025, arXiv 2505.09388): its hyper-parameters and its weights, where they lie in the
-//! file.
+//! A Qwen3-MoE model (Qwen team 2025, arXiv 2505.09388): its hyper-parameters and its weights.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "sluice/concepts/experts.hpp"
+#include "sluice/core/buffer.hpp"
 #include "sluice/core/matrix.hpp"
 #include "sluice/model/rope.hpp"
 #include "sluice/model/shape.hpp"
@@ -37,12 +37,13 @@ struct LayerWeights {
     ExpertWeights experts;
 };
 
-//! All weights, as views into the file that they were read from.
+//! All weights, as views into the file that they were read from, or into `copies`.
 struct Weights {
     Matrix embedding;  //!< [vocab, hidden]
     std::vector<LayerWeights> layers;
     std::span<const float> output_norm;  //!< [hidden]
     Matrix output;                       //!< [vocab, hidden]; the embedding itself where the file ties them
+    Buffer<std::byte> copies;            //!< of matrices in another layout than the file's: see model/interleave.hpp
 };
 
 }  // namespace sluice::model

@@ -28,13 +28,13 @@
 #include "sluice/core/types.hpp"
 #include "sluice/io/gguf.hpp"
 #include "sluice/model/forward.hpp"
-#include "sluice/model/load.hpp"
+#include "sluice/model/model.hpp"
 #include "sluice/pipeline/policies.hpp"
 #include "sluice/sink/notify.hpp"
 #include "sluice/text/chat_template.hpp"
-#include "sluice/text/from_gguf.hpp"
 #include "sluice/text/stop_strings.hpp"
 #include "sluice/text/visible_text.hpp"
+#include "sluice/text/vocabulary.hpp"
 
 namespace sluice {
 
@@ -43,6 +43,9 @@ struct LoadOptions {
     std::size_t threads = 0;     //!< 0: as many as the machine has; at most max_threads
     std::size_t batch = 256;     //!< rows of the largest forward pass; a longer prompt is cut into such pieces
     Normalization normalization = Normalization::none;
+    //! Weights of up to this many bytes are copied into the layout that is fastest from the caches; larger ones are
+    //! used where the file is mapped, at the speed of memory.
+    std::size_t interleave_limit = std::size_t{512} << 20;
 
     static constexpr std::size_t max_threads = 512;
 };
@@ -117,20 +120,20 @@ public:
     //! A text as a prompt: special tokens in it are parsed, so it is not for what strangers write (see chat_prompt),
     //! and the file's beginning-of-sequence token is put in front where the file asks for that.
     Expected<std::vector<Token>> text_prompt(std::string_view text) const {
-        SLUICE_ASSIGN(std::vector<Token> tokens, text_.tokenizer.encode(text, SpecialTokens::parse));
-        if (text_.bos) tokens.insert(tokens.begin(), *text_.bos);
+        SLUICE_ASSIGN(std::vector<Token> tokens, vocabulary_.tokenizer.encode(text, SpecialTokens::parse));
+        if (vocabulary_.bos) tokens.insert(tokens.begin(), *vocabulary_.bos);
         return tokens;
     }
 
     //! A conversation as a prompt, in Qwen3's format; an error where the file has another chat template.
     Expected<std::vector<Token>> chat_prompt(std::span<const chat::Message> messages,
                                              const chat::Options& options = {}) const {
-        if (chat::template_fit(text_.chat_template) == chat::TemplateFit::other) {
+        if (chat::template_fit(vocabulary_.chat_template) == chat::TemplateFit::other) {
             return Status(Errc::unsupported, file_.name() + ": key 'tokenizer.chat_template'",
-                          text_.chat_template.empty() ? "is missing" : "is not Qwen3's",
+                          vocabulary_.chat_template.empty() ? "is missing" : "is not Qwen3's",
                           "prompt this model with plain text in its own format");
         }
-        return chat::encode(text_.tokenizer, messages, options);
+        return chat::encode(vocabulary_.tokenizer, messages, options);
     }
 
     //! f(position, logits [vocab]) for every token of a text, each given those before it. Empties the cache.
@@ -157,20 +160,22 @@ public:
 
     const gguf::File& file() const { return file_; }
     const model::Hyperparameters& hyperparameters() const { return hyperparameters_; }
-    const typename P::Tokenizer& tokenizer() const { return text_.tokenizer; }
+    const model::Forward<P>& forward() const { return forward_; }
+    const typename P::KvCache& cache() const { return cache_; }
+    const typename P::Tokenizer& tokenizer() const { return vocabulary_.tokenizer; }
     std::size_t context() const { return context_; }
     std::size_t threads() const { return executor_->size(); }
 
 private:
     using Clock = std::chrono::steady_clock;
-    using Text = TextModel<typename P::Tokenizer>;
+    using Vocabulary = sluice::Vocabulary<typename P::Tokenizer>;
 
-    Pipeline(gguf::File file, const model::Hyperparameters& h, Text text,
+    Pipeline(gguf::File file, const model::Hyperparameters& h, Vocabulary vocabulary,
              std::unique_ptr<typename P::Executor> executor, typename P::KvCache cache, model::Forward<P> forward,
              std::size_t context)
         : file_(std::move(file)),
           hyperparameters_(h),
-          text_(std::move(text)),
+          vocabulary_(std::move(vocabulary)),
           executor_(std::move(executor)),
           cache_(std::move(cache)),
           forward_(std::move(forward)),
@@ -183,15 +188,13 @@ private:
     //! load(), but memory and threads that run out are exceptions, as the standard library throws them.
     static Expected<Pipeline> load_unguarded(const std::filesystem::path& path, const LoadOptions& options) {
         SLUICE_ASSIGN(gguf::File file, gguf::File::open(path));
-        SLUICE_ASSIGN(const model::Hyperparameters h, model::read_hyperparameters(file));
-        const auto shape = shape::as<typename P::Shape>(h.shape);
-        if (!shape.ok()) return shape.status().within(file.name());
-        SLUICE_ASSIGN(model::Weights weights, model::read_weights<typename P::Quantization>(file, h.shape));
-        SLUICE_ASSIGN(Text text, text_model<typename P::Tokenizer>(file, options.normalization));
-        if (text.tokenizer.vocab_size() > h.shape.vocab) {
+        SLUICE_ASSIGN(model::Model<P> model, model::Model<P>::read(file, options.interleave_limit));
+        const model::Hyperparameters h = model.hyperparameters;
+        SLUICE_ASSIGN(Vocabulary vocabulary, read_vocabulary<typename P::Tokenizer>(file, options.normalization));
+        if (vocabulary.tokenizer.vocab_size() > h.shape.vocab) {
             return Status(Errc::corrupt, file.name() + ": key 'tokenizer.ggml.tokens'",
-                          "has " + std::to_string(text.tokenizer.vocab_size()) + " tokens, but the model knows only " +
-                              std::to_string(h.shape.vocab),
+                          "has " + std::to_string(vocabulary.tokenizer.vocab_size()) +
+                              " tokens, but the model knows only " + std::to_string(h.shape.vocab),
                           "convert the model again");
         }
         const bool whole = options.context == 0 || options.context > h.context;
@@ -200,8 +203,8 @@ private:
         auto executor = make_executor(options.threads);
         const KvCacheShape cache{h.shape.layers, h.shape.kv_heads, h.shape.head_dim, 1, context};
         const model::ForwardLimits limits{batch, context, executor->size()};
-        return Pipeline(std::move(file), h, std::move(text), std::move(executor), typename P::KvCache(cache),
-                        model::Forward<P>(h, *shape, std::move(weights), limits), context);
+        return Pipeline(std::move(file), h, std::move(vocabulary), std::move(executor), typename P::KvCache(cache),
+                        model::Forward<P>(std::move(model), limits), context);
     }
 
     static std::unique_ptr<typename P::Executor> make_executor(std::size_t threads) {
@@ -246,7 +249,8 @@ private:
             text.clear();
             std::optional<FinishReason> end;
             const bool is_stop = !options.ignore_stop_tokens && is_stop_token(token);
-            const std::string_view piece = text_.tokenizer.is_control(token) ? "" : text_.tokenizer.piece(token);
+            const std::string_view piece =
+                vocabulary_.tokenizer.is_control(token) ? "" : vocabulary_.tokenizer.piece(token);
             if (is_stop) {
                 end = FinishReason::stop_token;
             } else if (visible.push(piece, text)) {
@@ -324,13 +328,13 @@ private:
         return {history_, options.seed, 0, static_cast<std::uint32_t>(history_.size())};
     }
 
-    bool is_stop_token(Token token) const { return std::ranges::binary_search(text_.stop_tokens, token); }
+    bool is_stop_token(Token token) const { return std::ranges::binary_search(vocabulary_.stop_tokens, token); }
 
     static double milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
 
     gguf::File file_;
     model::Hyperparameters hyperparameters_;
-    Text text_;
+    Vocabulary vocabulary_;
     std::unique_ptr<typename P::Executor> executor_;
     typename P::KvCache cache_;
     model::Forward<P> forward_;

@@ -10,9 +10,18 @@
 
 namespace sluice::quant {
 
+//! Whether blocks of F are as large as files with its tag say.
+template <BlockFormat F>
+constexpr bool fits_its_tag() {
+    const auto info = format_info(F::format);
+    return !info || (info->block_size == F::block_size && info->block_bytes == sizeof(typename F::Block));
+}
+
 //! A Quantization: the formats First, Rest...
 template <BlockFormat First, BlockFormat... Rest>
 struct OneOf {
+    static_assert(fits_its_tag<First>(), "OneOf: the first format's Block differs in size from what its tag means");
+
     static constexpr bool contains(Format format) {
         return format == First::format || (... || (format == Rest::format));
     }

@@ -266,6 +266,4 @@ inline TemplateFit template_fit(std::string_view jinja) {
     return frames ? TemplateFit::similar : TemplateFit::other;
 }
 
-inline bool is_qwen3_template(std::string_view jinja) { return template_fit(jinja) == TemplateFit::same; }
-
 }  // namespace sluice::chat

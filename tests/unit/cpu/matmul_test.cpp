@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sluice/cpu/matmul.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "sluice/core/buffer.hpp"
 #include "sluice/core/float16.hpp"
 #include "sluice/cpu/quantize.hpp"
 #include "sluice/quant/dot_reference.hpp"
@@ -111,8 +113,8 @@ bool same_bits(float a, float b) {
     return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b) || (std::isnan(a) && std::isnan(b));
 }
 
-//! Wrong elements of the product of `rows` rows and `count` columns, of rows [first, last) only; and of the elements
-//! around them, which must stay.
+//! Wrong elements of the product of `rows` rows and `count` columns, of rows [first, last) only, from rows as in a file
+//! and from interleaved ones; and of the elements around them, which must stay.
 template <BlockFormat F, class V>
 int wrong_products(std::size_t rows, std::size_t k, std::size_t count, std::size_t first, std::size_t last,
                    Content content, std::uint32_t seed) {
@@ -134,14 +136,26 @@ int wrong_products(std::size_t rows, std::size_t k, std::size_t count, std::size
             columns[c].x = cpu::quantize_row<F::block_size, V>(x[c], aligned + c * stride);
         }
     }
-    cpu::multiply<F, V>(reinterpret_cast<const std::byte*>(blocks.data()), row_bytes, k, first, last, columns);
-    int wrong = 0;
-    for (std::size_t c = 0; c < count; ++c) {
-        for (std::size_t r = 0; r < rows; ++r) {
-            const auto* row = blocks.data() + r * k / F::block_size;
-            const float expected = r < first || r >= last ? untouched : quant::dot_reference<F>(row, k, columns[c].x);
-            wrong += !same_bits(y[c][r], expected);
+    const Matrix matrix = {reinterpret_cast<const std::byte*>(blocks.data()), F::format, rows, k, row_bytes};
+    cpu::multiply<F, V>(matrix, first, last, columns);
+    const auto count_wrong = [&](std::size_t from) {
+        int wrong = 0;
+        for (std::size_t c = 0; c < count; ++c) {
+            for (std::size_t r = 0; r < rows; ++r) {
+                const auto* row = blocks.data() + r * k / F::block_size;
+                const bool is_asked = r >= from && r < last;
+                const float expected = is_asked ? quant::dot_reference<F>(row, k, columns[c].x) : untouched;
+                wrong += !same_bits(y[c][r], expected);
+            }
         }
+        return wrong;
+    };
+    int wrong = count_wrong(first);
+    if constexpr (IntegerFormat<F>) {
+        for (auto& column : y) std::fill(column.begin(), column.end(), untouched);
+        Buffer<std::byte> copy(cpu::interleaved_bytes<F>(rows, k));
+        cpu::multiply<F, V>(cpu::interleave<F, V>(matrix, copy.data()), first / 16 * 16, last, columns);
+        wrong += count_wrong(first / 16 * 16);
     }
     return wrong;
 }

@@ -138,7 +138,6 @@ TEST_CASE("gguf: the parts of a split file are one model") {
         bytes += std::filesystem::file_size(folder / part);
     }
     CHECK(file->file_bytes() == bytes);
-    file->advise(MappedFile::Advice::will_need);
 }
 
 TEST_CASE("gguf: says which part of a split file is missing, misplaced or of another model") {

@@ -28,8 +28,6 @@ TEST_CASE("mapped_file: shows a file's bytes, also after a move and after the fi
     CHECK(std::ranges::equal(moved.bytes(), content));
     CHECK(moved.bytes().data() == address);
     CHECK(file.bytes().empty());
-    moved.advise(MappedFile::Advice::sequential);
-    CHECK(std::ranges::equal(moved.bytes(), content));
 
     write_file(path, Bytes{}.raw("other").data);
     auto other = MappedFile::open(path);

@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 #include <fstream>
 #include <iterator>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string>
@@ -192,6 +193,7 @@ public:
         }
         SwiGluExperts::template apply<Q>(team, weights, x, choices, output);
     }
+    const std::vector<std::uint64_t>& counts() const { return counts_; }  // pipeline.forward().experts().counts()
 
 private:
     std::vector<std::uint64_t> counts_;
@@ -277,16 +279,22 @@ struct WithFloatCache : Qwen3MoeCpu<quant::Q4_K_M> {
     using KvCache = cpu::KvCacheF32;
 };
 
-//! The first sentence that a pipeline of these policies adds to the prompt.
-template <class P>
-std::string first_sentence() {
+//! The first sentence that a pipeline of these policies adds to the prompt. Then look(pipeline, its result).
+template <class P, class Look>
+std::string first_sentence(Look look) {
     auto pipeline = Pipeline<P>::load(model_path, {.context = 256});
     REQUIRE_MESSAGE(pipeline.ok(), pipeline.status().message());
     auto sampler = make_sampler<P>();
     FirstSentence sink;
     const auto result = pipeline->generate(prompt, {.max_tokens = 60}, sampler, sink);
     REQUIRE_MESSAGE(result.ok(), result.status().message());
+    look(*pipeline, *result);
     return sink.text;
+}
+
+template <class P>
+std::string first_sentence() {
+    return first_sentence<P>([](const auto&, const auto&) {});
 }
 
 }  // namespace
@@ -298,7 +306,13 @@ TEST_CASE("components: types that compute the same leave the text unchanged") {
     CHECK(first_sentence<WithStoryShape>() == usual);
     CHECK(first_sentence<WithThreadsPerRegion>() == usual);
     CHECK(first_sentence<WithSlidingWindow>() == usual);
-    CHECK(first_sentence<WithCountingExperts>() == usual);
+    CHECK(first_sentence<WithCountingExperts>([](const auto& pipeline, const GenerationResult& result) {
+              const auto& counts = pipeline.forward().experts().counts();
+              const std::uint64_t rows = result.usage.prompt_tokens + result.usage.completion_tokens - 1;
+              const auto& shape = pipeline.hyperparameters().shape;
+              CHECK(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}) ==
+                    rows * shape.layers * shape.experts_used);
+          }) == usual);
     CHECK(first_sentence<WithOneSequenceCache>() == first_sentence<WithFloatCache>());
 }
 

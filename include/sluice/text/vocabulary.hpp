@@ -52,7 +52,7 @@ Expected<T> tokenizer_from_gguf(const gguf::File& file, Normalization normalizat
 
 //! What a file says about text.
 template <Tokenizer T>
-struct TextModel {
+struct Vocabulary {
     T tokenizer;
     std::vector<Token> stop_tokens;  //!< sorted
     std::optional<Token> bos;        //!< goes before every prompt, where the file asks for it
@@ -61,7 +61,7 @@ struct TextModel {
 
 //! Reads the keys tokenizer.ggml.* and tokenizer.chat_template; errors name the file and the key.
 template <Tokenizer T>
-Expected<TextModel<T>> text_model(const gguf::File& file, Normalization normalization = {}) {
+Expected<Vocabulary<T>> read_vocabulary(const gguf::File& file, Normalization normalization = {}) {
     SLUICE_ASSIGN(T tokenizer, tokenizer_from_gguf<T>(file, normalization));
     const auto token_at = [&](std::string_view key) -> Expected<std::optional<Token>> {
         if (file.find(key) == nullptr) return std::optional<Token>();
@@ -83,7 +83,7 @@ Expected<TextModel<T>> text_model(const gguf::File& file, Normalization normaliz
     SLUICE_ASSIGN(std::string jinja, file.get_or<std::string>("tokenizer.chat_template", {}));
 
     std::vector<Token> stops = stop_tokens(tokenizer, eos, eot);
-    return TextModel<T>{std::move(tokenizer), std::move(stops), add_bos ? bos : std::nullopt, std::move(jinja)};
+    return Vocabulary<T>{std::move(tokenizer), std::move(stops), add_bos ? bos : std::nullopt, std::move(jinja)};
 }
 
 }  // namespace sluice

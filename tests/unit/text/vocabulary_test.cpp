@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sluice/text/from_gguf.hpp"
+#include "sluice/text/vocabulary.hpp"
 
 #include <doctest/doctest.h>
 #include <optional>
@@ -30,11 +30,11 @@ gguf::Layout metadata(std::string_view without = {}) {
     return layout;
 }
 
-Expected<TextModel<BpeTokenizer>> read(const gguf::Layout& layout, Normalization normalization = {}) {
+Expected<Vocabulary<BpeTokenizer>> read(const gguf::Layout& layout, Normalization normalization = {}) {
     const auto bytes = layout.head();
     REQUIRE(bytes.ok());
     SLUICE_ASSIGN(const gguf::File file, gguf::File::from_bytes(*bytes, "m.gguf"));
-    return text_model<BpeTokenizer>(file, normalization);
+    return read_vocabulary<BpeTokenizer>(file, normalization);
 }
 
 void check_refused(const gguf::Layout& layout, const std::string& start_of_message) {
@@ -50,7 +50,7 @@ constexpr const char* add_bos = "tokenizer.ggml.add_bos_token";
 
 }  // namespace
 
-TEST_CASE("from_gguf: what need not be there has its default") {
+TEST_CASE("vocabulary: what need not be there has its default") {
     const auto text = read(metadata());
     REQUIRE(text.ok());
     CHECK(text->tokenizer.vocab_size() == 260);
@@ -60,7 +60,7 @@ TEST_CASE("from_gguf: what need not be there has its default") {
     CHECK(text->chat_template.empty());
 }
 
-TEST_CASE("from_gguf: reads ids, template and normalization") {
+TEST_CASE("vocabulary: reads ids, template and normalization") {
     gguf::Layout layout = metadata();
     layout.set(eos, std::uint32_t{5}).set(bos, std::uint32_t{257}).set("tokenizer.ggml.eot_token_id", std::uint32_t{4});
     layout.set(add_bos, true).set("tokenizer.chat_template", std::string("{{ x }}"));
@@ -72,12 +72,12 @@ TEST_CASE("from_gguf: reads ids, template and normalization") {
     CHECK(text->tokenizer.encode("e\u0301", SpecialTokens::as_text)->size() == 2);
 }
 
-TEST_CASE("from_gguf: a bos token that the file does not ask for is not added") {
+TEST_CASE("vocabulary: a bos token that the file does not ask for is not added") {
     CHECK(read(metadata().set(bos, std::uint32_t{257}))->bos == std::nullopt);
     CHECK(read(metadata().set(bos, std::uint32_t{257}).set(add_bos, false))->bos == std::nullopt);
 }
 
-TEST_CASE("from_gguf: refuses missing keys, other tokenizers, and ids outside the vocabulary") {
+TEST_CASE("vocabulary: refuses missing keys, other tokenizers, and ids outside the vocabulary") {
     for (const std::string key : {"model", "pre", "tokens", "token_type", "merges"}) {
         check_refused(metadata(key), "m.gguf: key 'tokenizer.ggml." + key + "': is missing");
     }
@@ -114,29 +114,29 @@ struct ByteTokenizer {
     std::size_t vocab_size() const { return 256; }
 };
 
-Expected<TextModel<ByteTokenizer>> read_bytes(const gguf::Layout& layout) {
+Expected<Vocabulary<ByteTokenizer>> read_bytes(const gguf::Layout& layout) {
     const auto bytes = layout.head();
     REQUIRE(bytes.ok());
     SLUICE_ASSIGN(const gguf::File file, gguf::File::from_bytes(*bytes, "m.gguf"));
-    return text_model<ByteTokenizer>(file);
+    return read_vocabulary<ByteTokenizer>(file);
 }
 
 }  // namespace
 
-TEST_CASE("from_gguf: a user's own tokenizer builds itself") {
+TEST_CASE("vocabulary: a user's own tokenizer builds itself") {
     const auto text = read_bytes(gguf::Layout().set("my.key", std::string("x")).set(eos, std::uint32_t{255}));
     REQUIRE(text.ok());
     CHECK(text->stop_tokens == std::vector<Token>{255});
     CHECK(read_bytes(gguf::Layout()).status().message().starts_with("m.gguf: key 'my.key': is missing"));
 }
 
-TEST_CASE("from_gguf: the story model's text") {
+TEST_CASE("vocabulary: the story model's text") {
     const auto file = gguf::File::open(SLUICE_SOURCE_DIR "/samples/models/story-Q4_K_M.gguf");
     REQUIRE(file.ok());
-    const auto text = text_model<BpeTokenizer>(*file);
+    const auto text = read_vocabulary<BpeTokenizer>(*file);
     REQUIRE(text.ok());
     CHECK(text->tokenizer.vocab_size() == 2048);
     CHECK(text->stop_tokens == std::vector<Token>{2039, 2041});
     CHECK(text->bos == std::nullopt);
-    CHECK(chat::is_qwen3_template(text->chat_template));
+    CHECK(chat::template_fit(text->chat_template) == chat::TemplateFit::same);
 }

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Loads the model that the flags ask for.
+#pragma once
+
+#include <atomic>
+#include <span>
+
+#include "options.hpp"
+#include "sluice/core/types.hpp"
+#include "sluice/pipeline/pipeline.hpp"
+#include "terminal.hpp"
+
+namespace samples {
+
+//! What the programs compute with, unless they say otherwise.
+using Policies = sluice::Qwen3MoeCpu<>;
+
+template <class P = Policies>
+sluice::Expected<sluice::Pipeline<P>> load(const ModelOptions& options) {
+    const Progress progress("Loading " + options.path.string());
+    return sluice::Pipeline<P>::load(options.path, options.load);
+}
+
+}  // namespace samples
+
+//! Compiled once for all programs, in load.cpp: the kernels are most of a pipeline.
+extern template sluice::Status sluice::model::Forward<samples::Policies>::operator()(samples::Policies::Executor&,
+                                                                                     samples::Policies::KvCache&,
+                                                                                     std::span<const sluice::Row>,
+                                                                                     std::span<float>,
+                                                                                     const std::atomic<bool>*);
