@@ -64,7 +64,9 @@ public:
     }
     void close_input() { hang_up(in_); }
     void close_output() { hang_up(out_); }
-    void interrupt() { REQUIRE(kill(pid_, SIGINT) == 0); }
+    void interrupt() { send(SIGINT); }
+    void send(int signal_number) { REQUIRE(kill(pid_, signal_number) == 0); }
+    pid_t pid() const { return pid_; }
 
     //! Waits until standard output has something to read, and leaves it there.
     void wait_for_output() {

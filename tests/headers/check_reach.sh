@@ -4,7 +4,8 @@
 # Left out on purpose:
 #   sluice/cpu/simd_avx*.hpp    reached only where the compiler flags allow their instructions
 #   sluice/interop/eigen.hpp    costs a second of compile time, for those who use Eigen
-optional='sluice/cpu/simd_avx[0-9]*\.hpp|sluice/interop/eigen\.hpp'
+#   sluice/server/*.hpp         the server, for those who link sluice::server
+optional='sluice/server/.*\.hpp|sluice/cpu/simd_avx[0-9]*\.hpp|sluice/interop/eigen\.hpp'
 
 rule=$("$@" -MM -include sluice/sluice.hpp -x c++ /dev/null) || exit 1
 reached=$(printf '%s' "$rule" | tr -s '[:space:]' '\n' | sed 's|.*/include/||')

@@ -14,6 +14,9 @@ endfunction()
 
 file(GLOB_RECURSE all_headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include
      ${PROJECT_SOURCE_DIR}/include/sluice/*.hpp)
+if(NOT TARGET sluice::server)
+    list(FILTER all_headers EXCLUDE REGEX "^sluice/server/")
+endif()
 set(other_compilers ${compilers})
 list(POP_FRONT other_compilers own_compiler)
 foreach(header IN LISTS all_headers)
@@ -21,6 +24,16 @@ foreach(header IN LISTS all_headers)
 endforeach()
 foreach(compiler IN LISTS other_compilers)
     add_header_test(sluice/sluice.hpp ${compiler})
+endforeach()
+
+# The laws' headers compile together, with either compiler.
+file(GLOB_RECURSE law_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/contracts/sluice/*.hpp)
+list(TRANSFORM law_headers PREPEND "-include;")
+foreach(compiler IN LISTS compilers)
+    set(name "header: the contracts compile together (${compiler})")
+    add_test(NAME ${name} COMMAND ${${compiler}_command} @${compile_arguments} ${${compiler}_warnings} -fsyntax-only
+             ${law_headers} -x c++ /dev/null)
+    set_tests_properties(${name} PROPERTIES LABELS header)
 endforeach()
 
 set(name "header: sluice.hpp reaches every header")

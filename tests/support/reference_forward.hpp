@@ -4,18 +4,18 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <doctest/doctest.h>
 #include <map>
-#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "sluice/contracts/oracles.hpp"
+#include "sluice/contracts/transformer_oracles.hpp"
 #include "sluice/core/buffer.hpp"
 #include "sluice/core/float16.hpp"
 #include "sluice/core/types.hpp"
@@ -31,6 +31,8 @@ struct ReferenceRoundings {
     bool int8_activations = false;  //!< as the format of each matrix asks for
     bool half_cache = false;        //!< keys and values to half precision
 };
+
+namespace oracle = contracts::oracle;
 
 class ReferenceForward {
     using Vector = std::vector<double>;
@@ -115,20 +117,15 @@ private:
     }
 
     Vector experts(const std::string& block, const Vector& x) const {
-        Vector scores = multiply(weight(block + "ffn_gate_inp.weight"), x);
-        softmax(scores);
-        std::vector<std::size_t> order(experts_);
-        std::iota(order.begin(), order.end(), std::size_t{0});
-        std::stable_sort(order.begin(), order.end(),
-                         [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
-        order.resize(used_);
+        const Vector scores = oracle::softmax(multiply(weight(block + "ffn_gate_inp.weight"), x));
+        const std::vector<std::size_t> order = oracle::largest(scores, used_);
         double total = 0.0;
         for (const std::size_t e : order) total += scores[e];
         Vector sum(x.size(), 0.0);
         for (const std::size_t e : order) {
             Vector gate = multiply(weight(block + "ffn_gate_exps.weight"), x, e);
             const Vector up = multiply(weight(block + "ffn_up_exps.weight"), x, e);
-            for (std::size_t i = 0; i < gate.size(); ++i) gate[i] *= up[i] / (1.0 + std::exp(-gate[i]));
+            for (std::size_t i = 0; i < gate.size(); ++i) gate[i] = oracle::silu(gate[i]) * up[i];
             const Vector y = multiply(weight(block + "ffn_down_exps.weight"), gate, e);
             for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += scores[e] / total * y[i];
         }
@@ -137,44 +134,32 @@ private:
 
     //! The last position's heads over all positions so far.
     Vector attend(const Vector& q, const std::vector<Vector>& keys, const std::vector<Vector>& values) const {
-        Vector mixed(heads_ * dim_, 0.0);
+        Vector mixed;
         for (std::size_t h = 0; h < heads_; ++h) {
-            const std::size_t from = h / (heads_ / kv_heads_) * dim_;
-            Vector scores;
-            for (const Vector& key : keys) {
-                double dot = 0.0;
-                for (std::size_t i = 0; i < dim_; ++i) dot += q[h * dim_ + i] * key[from + i];
-                scores.push_back(dot / std::sqrt(static_cast<double>(dim_)));
-            }
-            softmax(scores);
-            for (std::size_t p = 0; p < scores.size(); ++p) {
-                for (std::size_t i = 0; i < dim_; ++i) mixed[h * dim_ + i] += scores[p] * values[p][from + i];
-            }
+            const auto of_head = [&, from = h / (heads_ / kv_heads_)](const std::vector<Vector>& rows) {
+                std::vector<Vector> parts;
+                for (const Vector& row : rows) parts.push_back(head(row, from));
+                return parts;
+            };
+            const Vector y = oracle::attend(head(q, h), of_head(keys), of_head(values));
+            mixed.insert(mixed.end(), y.begin(), y.end());
         }
         return mixed;
     }
 
-    //! Normalizes head h of x and rotates its pairs (i, i + dim / 2).
-    void turn(Vector& x, std::size_t h, std::size_t position, const Weight& norm) const {
+    Vector head(const Vector& x, std::size_t h) const {
         const auto begin = x.begin() + static_cast<std::ptrdiff_t>(h * dim_);
-        const Vector head = normalize(Vector(begin, begin + static_cast<std::ptrdiff_t>(dim_)), norm);
-        const std::size_t half = dim_ / 2;
-        for (std::size_t i = 0; i < half; ++i) {
-            const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(dim_);
-            const double angle = static_cast<double>(position) * std::pow(theta_, exponent);
-            x[h * dim_ + i] = head[i] * std::cos(angle) - head[i + half] * std::sin(angle);
-            x[h * dim_ + i + half] = head[i] * std::sin(angle) + head[i + half] * std::cos(angle);
-        }
+        return {begin, begin + static_cast<std::ptrdiff_t>(dim_)};
     }
 
-    Vector normalize(const Vector& x, const Weight& norm) const {
-        double square = 0.0;
-        for (const double v : x) square += v * v;
-        const double scale = 1.0 / std::sqrt(square / static_cast<double>(x.size()) + eps_);
-        Vector y(x.size());
-        for (std::size_t i = 0; i < x.size(); ++i) y[i] = x[i] * scale * norm.values[i];
-        return y;
+    //! Normalizes head h of x and rotates it.
+    void turn(Vector& x, std::size_t h, std::size_t position, const Weight& norm) const {
+        const Vector turned =
+            oracle::rotate(oracle::rope(dim_, theta_), static_cast<double>(position), normalize(head(x, h), norm));
+        std::copy(turned.begin(), turned.end(), x.begin() + static_cast<std::ptrdiff_t>(h * dim_));
     }
+
+    Vector normalize(const Vector& x, const Weight& norm) const { return oracle::rms_norm(x, norm.values, eps_); }
 
     //! w x, or the matrix of one expert times x: one of `experts_` equal parts of w.
     Vector multiply(const Weight& w, const Vector& x) const { return multiply(w, x, 0, w.values.size() / w.cols); }
@@ -206,13 +191,6 @@ private:
             }
         });
         return result;
-    }
-
-    static void softmax(Vector& x) {
-        const double maximum = *std::max_element(x.begin(), x.end());
-        double sum = 0.0;
-        for (double& v : x) sum += v = std::exp(v - maximum);
-        for (double& v : x) v /= sum;
     }
 
     static void add(Vector& x, const Vector& y) {

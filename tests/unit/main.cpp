@@ -3,6 +3,7 @@
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
+#include "../case_records.hpp"
 #include "../skip.hpp"
 
 int main(int argc, char** argv) {

@@ -50,11 +50,12 @@ SLUICE_INLINE SLUICE_HD typename Ops::F32 exp(typename Ops::F32 x) {
     return Ops::zero_if_less(Ops::mul(p, Ops::exp2_of_shifted(shifted)), x, lowest);
 }
 
-//! x / (1 + e^-x): the SiLU (swish) activation.
+//! x / (1 + e^-x): the SiLU (swish) activation. 0 below -88.02, where e^-x saturates and |silu(x)| < 6e-37.
 template <class Ops>
 SLUICE_INLINE SLUICE_HD typename Ops::F32 silu(typename Ops::F32 x) {
     const auto one = Ops::set(1.0F);
-    return Ops::div(x, Ops::add(one, exp<Ops>(Ops::sub(Ops::set(0.0F), x))));
+    const auto quotient = Ops::div(x, Ops::add(one, exp<Ops>(Ops::sub(Ops::set(0.0F), x))));
+    return Ops::zero_if_less(quotient, x, -88.02F);
 }
 
 SLUICE_HD inline float exp(float x) { return exp<FloatOps>(x); }

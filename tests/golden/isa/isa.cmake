@@ -3,7 +3,7 @@
 # knows its own by SLUICE_ISA, the name of the back end that simd::Native must be.
 file(GLOB sources CONFIGURE_DEPENDS golden/isa/*_test.cpp)
 set(main_object ${CMAKE_CURRENT_BINARY_DIR}/isa_main.o)
-add_custom_command(OUTPUT ${main_object} DEPENDS unit/main.cpp skip.hpp VERBATIM
+add_custom_command(OUTPUT ${main_object} DEPENDS unit/main.cpp case_records.hpp skip.hpp VERBATIM
                    COMMAND ${CMAKE_CXX_COMPILER} @${compile_arguments} -c ${CMAKE_CURRENT_SOURCE_DIR}/unit/main.cpp
                            -o ${main_object})
 set(programs)
@@ -22,7 +22,8 @@ foreach(source IN LISTS sources)
 
             set(name "golden: ${stem} (${isa}, ${compiler})")
             add_test(NAME ${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/run_if_cpu_has.sh "${${isa}_needs}" ${program})
-            set_tests_properties(${name} PROPERTIES LABELS golden SKIP_RETURN_CODE 77)
+            set_tests_properties(${name} PROPERTIES LABELS golden SKIP_RETURN_CODE 77 FIXTURES_SETUP cases
+                                                    ENVIRONMENT "${records}")
         endforeach()
     endforeach()
 endforeach()

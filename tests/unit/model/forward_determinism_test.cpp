@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <span>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "sluice/model/forward.hpp"
@@ -155,5 +156,17 @@ TEST_CASE_TEMPLATE("determinism: more than 1024 positions, shared out by spans a
         const std::vector<float> logits = runner.feed(std::span(tokens).last(3), 1);
         if (threads == 1) wanted = logits;
         CHECK(same_bits(logits, wanted));
+    }
+}
+
+TEST_CASE("determinism: weights in the file's layout and interleaved ones give the same logits") {
+    for (const auto& [first, second] : {std::pair(Format::Q4_K, Format::Q6_K), std::pair(Format::Q5_K, Format::Q8_0),
+                                        std::pair(Format::Q4_0, Format::Q5_0), std::pair(Format::F32, Format::F16)}) {
+        const MemoryFile file(TinyModel{.seed = 22}.in(first, second).draft());
+        Runner<HalfCache> in_place(*file, {.interleave_limit = 0}), copied(*file);
+        const std::vector<Token> tokens = random_tokens(11, 3, copied.vocab());
+        const std::span<const Token> prompt = std::span(tokens).first(8), rest = std::span(tokens).subspan(8);
+        CHECK(same_bits(in_place.feed(prompt), copied.feed(prompt)));
+        CHECK(same_bits(in_place.feed(rest, 1), copied.feed(rest, 1)));
     }
 }

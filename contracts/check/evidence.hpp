@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The form of an evidence file: the JSON that a run leaves to show a claim that no test of a build can. It is written
+//! by benchmarks/evidence/ and judged by contracts_check, both by these rules.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <string>
+
+#include "finding.hpp"
+
+namespace sluice::contracts {
+
+//! "moe-router-v1.V1_003.json": a falsifier has one.
+inline std::string evidence_name(const std::string& contract, const std::string& falsifier) {
+    return contract + "." + falsifier + ".json";
+}
+
+//! Finds what is missing from an evidence file, or of another form.
+inline void check_evidence(const nlohmann::json& evidence, const std::string& where, Findings& findings) {
+    if (evidence.is_discarded()) return find(findings, where, "it is not JSON", "run its program again");
+    using Type = nlohmann::json::value_t;
+    struct Field {
+        const char *pointer, *form;
+        Type type;
+        const char* pattern = ".+";  // of a string
+    };
+    static const Field fields[] = {
+        {"/contract", "the contract's id", Type::string},
+        {"/version", "the contract's version", Type::number_unsigned},
+        {"/falsifier", "the falsifier's id", Type::string},
+        {"/claim", "what was to be shown", Type::string},
+        {"/holds", "whether it was", Type::boolean},
+        {"/command", "the command that was run", Type::string},
+        {"/date", "the day, such as 2026-01-31", Type::string, "20[0-9]{2}-[01][0-9]-[0-3][0-9]"},
+        {"/git_version", "what `git describe --always --dirty` says", Type::string, "(?!unknown).+"},
+        {"/machine/cpu", "the processor", Type::string, "(?!unknown).+"},
+        {"/machine/threads", "the number of threads", Type::number_unsigned},
+        {"/machine/memory_bytes", "the machine's memory", Type::number_unsigned},
+        {"/machine/compiler", "the compiler and its version", Type::string},
+        {"/model/file", "the model's file", Type::string},
+        {"/model/xxh3", "its XXH3-64, 16 hexadecimal digits", Type::string, "[0-9a-f]{16}"},
+        {"/figures", "what was measured", Type::object},
+    };
+    for (const Field& field : fields) {
+        const nlohmann::json::json_pointer at(field.pointer);
+        const bool is_there = evidence.contains(at) && evidence.at(at).type() == field.type;
+        const bool is_right =
+            is_there && (field.type != Type::string ||
+                         std::regex_match(evidence.at(at).get<std::string>(), std::regex(field.pattern)));
+        if (!is_right) {
+            find(findings, where, std::string(field.pointer) + " is missing or is not " + field.form,
+                 "run its program again");
+        }
+    }
+}
+
+}  // namespace sluice::contracts

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Judges the contracts: contracts_check [--write] [CONTRACTS BUILD]. Prints a table of the falsifiers and all
+//! findings, and ends with 1 if there is one. --write puts the table into CONTRACTS/README.md.
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "contract.hpp"
+#include "files.hpp"
+#include "finding.hpp"
+#include "judge.hpp"
+#include "records.hpp"
+
+namespace {
+
+using namespace sluice::contracts;
+
+std::string counted(std::size_t count, const std::string& noun) {
+    if (count == 0) return "";
+    return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+//! A line a falsifier, in Markdown.
+std::string table_of(const std::vector<Contract>& contracts, const std::vector<bool>& verdicts) {
+    std::string table =
+        "| contract | falsifier | shown by | mutants killed | evidence | verdict |\n|---|---|---|---|---|---|\n";
+    auto verdict = verdicts.begin();
+    for (const Contract& contract : contracts) {
+        for (const Falsifier& f : contract.falsifiers) {
+            const std::string laws = counted(f.laws.size(), "law"), tests = counted(f.tests.size(), "test");
+            table += "| [" + contract.id + "](" + contract.id + ".yaml) | " + f.id + " | " + laws +
+                     (laws.empty() || tests.empty() ? "" : ", ") + tests + " | " + counted(f.mutants.size(), "mutant") +
+                     " | " + counted(f.evidence.size(), "file") + " | " + (*verdict++ ? "holds" : "**not shown**") +
+                     " |\n";
+        }
+    }
+    return table;
+}
+
+//! Laws and mutants by concept, in Markdown.
+std::string kills_of(const Records& records) {
+    struct Row {
+        std::set<std::string> laws;
+        std::size_t mutants = 0, killed = 0;
+    };
+    std::map<std::string, Row> rows;
+    Row all;
+    const auto concept_of = [](const std::string& law) { return law.substr(0, law.find('.')); };
+    for (const LawRecord& law : records.laws) {
+        for (Row* row : {&rows[concept_of(law.law)], &all}) row->laws.insert(law.law);
+    }
+    for (const MutantRecord& mutant : records.mutants) {
+        for (Row* row : {&rows[concept_of(mutant.law)], &all}) {
+            ++row->mutants;
+            row->killed += mutant.killed ? 1 : 0;
+        }
+    }
+    std::string table = "| concept | laws | mutants | killed |\n|---|---|---|---|\n";
+    const auto add = [&](const std::string& name, const Row& row) {
+        table += "| " + name + " | " + std::to_string(row.laws.size()) + " | " + std::to_string(row.mutants) + " | " +
+                 std::to_string(row.killed) + " |\n";
+    };
+    for (const auto& [name, row] : rows) add(name, row);
+    add("all", all);
+    return table;
+}
+
+//! The page with `table` in the place of the one between its two marks; empty if it has no marks.
+std::string with_table(const std::string& page, const std::string& table) {
+    const std::string first = "<!-- written by contracts_check --write -->\n", last = "<!-- end -->\n";
+    const std::size_t begin = page.find(first), end = page.find(last);
+    if (begin == page.npos || end == page.npos || end < begin) return "";
+    return page.substr(0, begin + first.size()) + table + page.substr(end);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::vector<std::string> arguments(argv + 1, argv + argc);
+    const bool write = !arguments.empty() && arguments.front() == "--write";
+    if (write) arguments.erase(arguments.begin());
+    if (arguments.empty()) arguments = {SLUICE_SOURCE_DIR "/contracts", SLUICE_BUILD_DIR};
+    if (arguments.size() != 2) {
+        std::cerr << "usage: contracts_check [--write] [CONTRACTS BUILD]\n";
+        return 2;
+    }
+    const std::filesystem::path directory = arguments[0], build = arguments[1], readme = directory / "README.md";
+
+    Findings findings;
+    const std::vector<Contract> contracts = read_contracts(directory, findings);
+    const Records records = read_records(build, findings);
+    const std::vector<bool> verdicts = judge(contracts, records, directory, directory.parent_path(), findings);
+    const std::string tables = table_of(contracts, verdicts) + "\n" + kills_of(records);
+    std::cout << tables << '\n';
+
+    if (findings.empty()) {  // else the table is not worth keeping
+        const std::string page = text_of(readme), wanted = with_table(page, tables);
+        if (wanted.empty()) {
+            find(findings, readme.string(), "it has no place for the table",
+                 "put the two lines there, <!-- written by contracts_check --write --> and <!-- end -->");
+        } else if (write) {
+            std::ofstream(readme, std::ios::binary) << wanted;
+        } else if (page != wanted) {
+            find(findings, readme.string(), "its table is not the one above", "run contracts_check --write");
+        }
+    }
+    for (const sluice::Status& finding : findings) std::cout << finding.message() << '\n';
+    std::cout << (findings.empty() ? "Every contract holds" : counted(findings.size(), "finding")) << ".\n";
+    return findings.empty() ? 0 : 1;
+}

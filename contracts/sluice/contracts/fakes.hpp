@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Stand-ins for policies, for tests that look at how one is used.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sluice/concepts/router.hpp"
+#include "sluice/concepts/stream_sink.hpp"
+#include "sluice/concepts/tokenizer.hpp"
+#include "sluice/core/generation.hpp"
+#include "sluice/core/status.hpp"
+#include "sluice/core/types.hpp"
+
+namespace sluice::contracts {
+
+//! A sink that keeps all it is told, and answers stop to event number `stop_at`.
+struct RecordingSink {
+    std::size_t stop_at = std::numeric_limits<std::size_t>::max();
+    std::vector<std::size_t> indices{};
+    std::vector<Token> ids{};
+    std::vector<bool> stops{};
+    std::vector<std::string> texts{};
+    std::vector<GenerationResult> results{};
+    std::vector<std::string> errors{};
+
+    Flow on_token(const TokenEvent& event) {
+        indices.push_back(event.index);
+        ids.push_back(event.id);
+        stops.push_back(event.is_stop);
+        texts.emplace_back(event.text);
+        return event.index == stop_at ? Flow::stop : Flow::go_on;
+    }
+    void on_finish(const GenerationResult& result) { results.push_back(result); }
+    void on_error(const Status& error) { errors.push_back(error.message()); }
+
+    std::string text() const {
+        std::string all;
+        for (const std::string& one : texts) all += one;
+        return all;
+    }
+};
+
+//! A tokenizer of bytes (token i is byte i) and of special tokens with the ids from 256 on: what a text becomes is
+//! plain to see.
+class ScriptedTokenizer {
+public:
+    explicit ScriptedTokenizer(std::vector<std::string> specials = {}) : specials_(std::move(specials)) {
+        for (std::size_t byte = 0; byte < 256; ++byte) bytes_ += static_cast<char>(byte);
+    }
+
+    Expected<std::vector<Token>> encode(std::string_view text, SpecialTokens special) const {
+        std::vector<Token> tokens;
+        while (!text.empty()) {
+            std::size_t length = 0;
+            for (std::size_t i = 0; special == SpecialTokens::parse && i < specials_.size() && length == 0; ++i) {
+                if (!text.starts_with(specials_[i])) continue;
+                tokens.push_back(static_cast<Token>(256 + i));
+                length = specials_[i].size();
+            }
+            if (length == 0) tokens.push_back(static_cast<unsigned char>(text.front()));
+            text.remove_prefix(length == 0 ? 1 : length);
+        }
+        return tokens;
+    }
+    std::string_view piece(Token token) const {
+        if (token < 0 || static_cast<std::size_t>(token) >= vocab_size()) return {};
+        const auto i = static_cast<std::size_t>(token);
+        return i < 256 ? std::string_view(bytes_).substr(i, 1) : std::string_view(specials_[i - 256]);
+    }
+    bool is_control(Token token) const { return token >= 256 && static_cast<std::size_t>(token) < vocab_size(); }
+    std::optional<Token> find_special(std::string_view text) const {
+        for (std::size_t i = 0; i < specials_.size(); ++i) {
+            if (specials_[i] == text) return static_cast<Token>(256 + i);
+        }
+        return std::nullopt;
+    }
+    std::size_t vocab_size() const { return 256 + specials_.size(); }
+
+private:
+    std::string bytes_;
+    std::vector<std::string> specials_;
+};
+static_assert(Tokenizer<ScriptedTokenizer>);
+
+//! A router that counts the rows that all of its kind have routed: once a layer for each row of a forward pass.
+template <Router R>
+struct CountingRouter : R {
+    void route(std::span<float> logits, std::span<ExpertChoice> chosen) const {
+        routed.fetch_add(1, std::memory_order_relaxed);
+        R::route(logits, chosen);
+    }
+    static inline std::atomic<std::size_t> routed = 0;
+};
+
+}  // namespace sluice::contracts

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Penalties and biases of a sampler chain that are wrong in one way each.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sluice/contracts/mutant.hpp"
+#include "sluice/contracts/mutants/unchecked.hpp"
+#include "sluice/contracts/sampler_penalty_laws.hpp"
+#include "sluice/core/types.hpp"
+#include "sluice/sampler/candidates.hpp"
+#include "sluice/sampler/logit_bias.hpp"
+#include "sluice/sampler/presence_frequency.hpp"
+#include "sluice/sampler/repetition_penalty.hpp"
+#include "sluice/sampler/token_counts.hpp"
+
+namespace sluice::contracts {
+
+namespace mutants {
+
+// ---- repetition penalty ----
+
+//! Applies to each token of the window, in order, edit(logit, penalty): each occurrence, unless it is `once`.
+template <class Edit, bool once = true>
+class PenaltyByEdit {
+public:
+    explicit PenaltyByEdit(float penalty, std::int32_t window = 64) : penalty_(penalty), window_(window) {}
+    Status check() const { return RepetitionPenalty(penalty_, window_).check(); }
+    Status apply(Candidates& candidates, const SampleContext& context) const {
+        const auto tokens = last_tokens(context.history, window_);
+        for (std::size_t i = 0; i < tokens.size(); ++i) {
+            const auto before = tokens.first(i);
+            if (once && std::find(before.begin(), before.end(), tokens[i]) != before.end()) continue;
+            SLUICE_TRY(candidates.update(tokens[i], [this](float x) { return Edit()(x, penalty_); }));
+        }
+        return {};
+    }
+
+private:
+    float penalty_;
+    std::int32_t window_;
+};
+
+struct PenaltyAsIs {
+    float operator()(float x, float penalty) const { return x > 0.0F ? x / penalty : x * penalty; }
+};
+struct PenaltyDividing {
+    float operator()(float x, float penalty) const { return x / penalty; }
+};
+struct PenaltyMultiplying {
+    float operator()(float x, float penalty) const { return x * penalty; }
+};
+struct PenaltySubtracting {
+    float operator()(float x, float penalty) const { return x - penalty; }
+};
+using PenaltyPerOccurrence = PenaltyByEdit<PenaltyAsIs, false>;
+
+//! With a window `more` tokens longer, where it is neither none nor all.
+template <std::int32_t more>
+struct PenaltyOfLongerWindow : RepetitionPenalty {
+    explicit PenaltyOfLongerWindow(float penalty, std::int32_t window = 64)
+        : RepetitionPenalty(penalty, window > 0 ? window + more : window) {}
+};
+
+struct PenaltyWhereWindowZeroIsAll : RepetitionPenalty {
+    explicit PenaltyWhereWindowZeroIsAll(float penalty, std::int32_t window = 64)
+        : RepetitionPenalty(penalty, window == 0 ? -1 : window) {}
+};
+
+//! Takes its window from the beginning of the history.
+class PenaltyOfFirstTokens {
+public:
+    explicit PenaltyOfFirstTokens(float penalty, std::int32_t window = 64) : all_(penalty, -1), window_(window) {}
+    Status check() const {
+        SLUICE_TRY(all_.check());
+        return check_window(window_);
+    }
+    Status apply(Candidates& candidates, SampleContext context) {
+        context.history = context.history.first(last_tokens(context.history, window_).size());
+        return all_.apply(candidates, context);
+    }
+
+private:
+    RepetitionPenalty all_;
+    std::int32_t window_;
+};
+
+struct PenaltySkippingForeignTokens : RepetitionPenalty {
+    using RepetitionPenalty::RepetitionPenalty;
+    Status apply(Candidates& candidates, const SampleContext& context) {
+        static_cast<void>(RepetitionPenalty::apply(candidates, context));
+        return {};
+    }
+};
+
+// ---- presence and frequency ----
+
+//! Changes the penalties before they are given to the true stage.
+template <class Change>
+struct ChangedPresenceFrequency : PresenceFrequencyPenalty {
+    ChangedPresenceFrequency(float presence, float frequency, std::int32_t window = 64)
+        : ChangedPresenceFrequency(Change()(presence, frequency), window) {}
+
+private:
+    ChangedPresenceFrequency(std::pair<float, float> changed, std::int32_t window)
+        : PresenceFrequencyPenalty(changed.first, changed.second, window) {}
+};
+
+struct PresencePerOccurrence {
+    std::pair<float, float> operator()(float presence, float frequency) const { return {0.0F, presence + frequency}; }
+};
+struct FrequencyOnce {
+    std::pair<float, float> operator()(float presence, float frequency) const { return {presence + frequency, 0.0F}; }
+};
+struct PenaltiesAdded {
+    std::pair<float, float> operator()(float presence, float frequency) const { return {-presence, -frequency}; }
+};
+
+// ---- bias ----
+
+//! Only the last of several biases for a token counts.
+struct LastBiasOnly : LogitBias {
+    explicit LastBiasOnly(std::vector<TokenBias> biases) : LogitBias(last_of_each(std::move(biases))) {}
+
+private:
+    static std::vector<TokenBias> last_of_each(std::vector<TokenBias> biases) {
+        std::vector<TokenBias> kept;
+        for (auto bias = biases.rbegin(); bias != biases.rend(); ++bias) {
+            const auto same = [&](const TokenBias& other) { return other.token == bias->token; };
+            if (std::none_of(kept.begin(), kept.end(), same)) kept.push_back(*bias);
+        }
+        return kept;
+    }
+};
+
+//! Makes of a forbidden token an unlikely one.
+struct BiasWithinBounds : LogitBias {
+    explicit BiasWithinBounds(std::vector<TokenBias> biases) : LogitBias(bounded(std::move(biases))) {}
+
+private:
+    static std::vector<TokenBias> bounded(std::vector<TokenBias> biases) {
+        for (TokenBias& bias : biases) bias.bias = std::max(bias.bias, -100.0F);
+        return biases;
+    }
+};
+
+struct BiasSkippingForeignTokens : LogitBias {
+    using LogitBias::LogitBias;
+    Status apply(Candidates& candidates, const SampleContext& context) const {
+        static_cast<void>(LogitBias::apply(candidates, context));
+        return {};
+    }
+};
+
+}  // namespace mutants
+
+template <SamplerStage S>
+Mutant repetition_penalty_mutant(std::string_view name, std::string_view law) {
+    return {name, law, repetition_penalty_law_list<S>()};
+}
+
+inline std::vector<Mutant> repetition_penalty_mutants() {
+    using namespace mutants;
+    const auto edit = "repetition_penalty.divides_or_multiplies", bounds = "repetition_penalty.window_bounds";
+    return {
+        repetition_penalty_mutant<PenaltyWhereWindowZeroIsAll>("takes a window of 0 for all",
+                                                               "repetition_penalty.neutral"),
+        repetition_penalty_mutant<PenaltyByEdit<PenaltySubtracting>>("subtracts the penalty",
+                                                                     "repetition_penalty.neutral"),
+        repetition_penalty_mutant<PenaltyByEdit<PenaltyDividing>>("divides negative logits too", edit),
+        repetition_penalty_mutant<PenaltyByEdit<PenaltyMultiplying>>("multiplies positive logits too", edit),
+        repetition_penalty_mutant<PenaltyPerOccurrence>("compounds the penalty for each occurrence",
+                                                        "repetition_penalty.never_compounds"),
+        repetition_penalty_mutant<PenaltyOfLongerWindow<1>>("has a window one too long", bounds),
+        repetition_penalty_mutant<PenaltyOfLongerWindow<-1>>("has a window one too short", bounds),
+        repetition_penalty_mutant<PenaltyOfFirstTokens>("takes its window from the beginning",
+                                                        "repetition_penalty.window_decides_winner"),
+        repetition_penalty_mutant<PenaltySkippingForeignTokens>("skips foreign tokens",
+                                                                "repetition_penalty.foreign_history_is_error"),
+        repetition_penalty_mutant<Unchecked<RepetitionPenalty>>("takes any penalty",
+                                                                "repetition_penalty.refuses_bad_parameters"),
+    };
+}
+
+template <SamplerStage S>
+Mutant presence_frequency_mutant(std::string_view name, std::string_view law) {
+    return {name, law, presence_frequency_law_list<S>()};
+}
+
+inline std::vector<Mutant> presence_frequency_mutants() {
+    using namespace mutants;
+    const auto subtracts = "presence_frequency.subtracts";
+    return {
+        presence_frequency_mutant<ChangedPresenceFrequency<PresencePerOccurrence>>(
+            "takes the presence penalty for each occurrence", subtracts),
+        presence_frequency_mutant<ChangedPresenceFrequency<FrequencyOnce>>("takes the frequency penalty once",
+                                                                           subtracts),
+        presence_frequency_mutant<ChangedPresenceFrequency<PenaltiesAdded>>("adds the penalties", subtracts),
+        presence_frequency_mutant<Unchecked<PresenceFrequencyPenalty>>("takes any presence penalty",
+                                                                       "presence_frequency.refuses_bad_parameters"),
+    };
+}
+
+template <SamplerStage S>
+Mutant logit_bias_mutant(std::string_view name, std::string_view law) {
+    return {name, law, logit_bias_law_list<S>()};
+}
+
+inline std::vector<Mutant> logit_bias_mutants() {
+    using namespace mutants;
+    return {
+        logit_bias_mutant<LastBiasOnly>("takes the last of several biases alone", "logit_bias.adds"),
+        logit_bias_mutant<BiasWithinBounds>("makes forbidden tokens unlikely", "logit_bias.adds"),
+        logit_bias_mutant<BiasSkippingForeignTokens>("skips biases of foreign tokens",
+                                                     "logit_bias.foreign_token_is_error"),
+        logit_bias_mutant<Unchecked<LogitBias>>("takes any bias", "logit_bias.refuses_bad_parameters"),
+    };
+}
+
+}  // namespace sluice::contracts

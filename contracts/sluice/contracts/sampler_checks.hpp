@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What the laws of samplers and of their stages have in common: rows to draw, and what a stage leaves of a row.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sluice/concepts/sampler.hpp"
+#include "sluice/contracts/case.hpp"
+#include "sluice/contracts/expect_value.hpp"
+#include "sluice/contracts/oracles.hpp"
+#include "sluice/contracts/sampling_oracles.hpp"
+#include "sluice/contracts/show.hpp"
+#include "sluice/contracts/tolerances.hpp"
+#include "sluice/core/status.hpp"
+#include "sluice/core/to_text.hpp"
+#include "sluice/core/types.hpp"
+#include "sluice/sampler/candidates.hpp"
+
+namespace sluice::contracts::detail {
+
+inline constexpr float plus_infinity = std::numeric_limits<float>::infinity();
+inline constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+
+//! A vocabulary of one token, of a few, or of several of the blocks that Candidates works in.
+inline std::size_t vocabulary(Case& c) {
+    return c.pick<std::size_t>({1, 2, 7, c.integer<std::size_t>(1, 40), c.integer<std::size_t>(200, 600)});
+}
+
+//! Finite logits, far enough from the largest float that no penalty takes them there.
+inline std::vector<float> moderate_logits(Case& c, std::size_t size) {
+    std::vector<float> row = c.logits(size);
+    for (float& x : row) x = std::clamp(x, -1e30F, 1e30F);
+    return row;
+}
+
+//! The same with some tokens masked, never all.
+inline std::vector<float> masked_logits(Case& c, std::size_t size) {
+    std::vector<float> row = moderate_logits(c, size);
+    const std::size_t spared = c.integer<std::size_t>(0, size - 1);
+    const double share = c.pick({0.0, 0.2, 0.9});
+    for (std::size_t i = 0; i < size; ++i) {
+        if (i != spared && c.chance(share)) row[i] = -plus_infinity;
+    }
+    c.given("logits", row);
+    return row;
+}
+inline std::vector<float> masked_logits(Case& c) { return masked_logits(c, vocabulary(c)); }
+
+//! Tokens of which some occur several times.
+inline std::vector<Token> token_history(Case& c, std::size_t vocabulary, std::size_t longest = 12) {
+    std::vector<Token> history(c.integer<std::size_t>(0, longest));
+    const std::size_t various = c.pick({std::min<std::size_t>(vocabulary, 3), vocabulary});
+    for (Token& token : history) token = static_cast<Token>(c.integer<std::size_t>(0, various - 1));
+    c.given("history", history);
+    return history;
+}
+
+inline std::int32_t penalty_window(Case& c, std::size_t history) {
+    const auto whole = static_cast<std::int32_t>(history);
+    const std::int32_t window = c.pick({-1, 0, 1, 2, whole, whole + 1, c.integer(0, whole + 3)});
+    c.given("window", window);
+    return window;
+}
+
+//! What is left of a row.
+struct Left {
+    std::vector<Token> ids;
+    std::vector<float> logits;
+};
+
+//! What the stages leave of a row, one after the other.
+template <SamplerStage... Stages>
+Expected<Left> narrow(std::vector<float> row, std::span<const Token> history, Stages... stages) {
+    Candidates candidates;
+    SLUICE_TRY(candidates.reset(row));
+    Status status;
+    static_cast<void>(((status = stages.apply(candidates, {.history = history})).ok() && ...));
+    if (!status.ok()) return status;
+    Left left;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+        left.ids.push_back(candidates[i].id);
+        left.logits.push_back(candidates[i].logit);
+    }
+    return left;
+}
+
+template <SamplerStage... Stages>
+Left left_of(const Case& c, const std::vector<float>& row, std::span<const Token> history, Stages... stages) {
+    return value_of(c, narrow(row, history, std::move(stages)...));
+}
+
+//! The tokens that are left, but for masked ones: those may stay or go.
+inline std::vector<Token> unmasked(const Left& left) {
+    std::vector<Token> ids;
+    for (std::size_t i = 0; i < left.ids.size(); ++i) {
+        if (left.logits[i] > -plus_infinity) ids.push_back(left.ids[i]);
+    }
+    return ids;
+}
+
+inline std::vector<Token> ascending(std::vector<Token> tokens, std::size_t count) {
+    tokens.resize(std::min(tokens.size(), count));
+    std::sort(tokens.begin(), tokens.end());
+    return tokens;
+}
+
+//! All tokens are left, with these logits.
+inline void expect_logits(const Case& c, const Left& left, const oracle::Vector& expected, Tolerance allowed) {
+    c.equal("candidates", left.ids.size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        const std::string what = "logit of token " + to_text(i);
+        if (std::isinf(expected[i])) {
+            c.equal(what, static_cast<double>(left.logits[i]), expected[i]);
+        } else {
+            c.near(what, left.logits[i], expected[i], allowed);
+        }
+    }
+}
+
+//! Whether the stage says that its parameters are in their range.
+template <class Stage>
+bool accepts(const Stage& stage) {
+    if constexpr (requires { stage.check(); }) {
+        return stage.check().ok();
+    } else {
+        return true;
+    }
+}
+
+template <class Stage, class Value>
+void expect_refused(const Case& c, std::string_view parameter, Value value, const Stage& stage) {
+    c.expect(!accepts(stage), std::string(parameter) + " " + show(value) + " is accepted");
+}
+
+//! What no sampler may take a token from: an empty row, one with NaN or +inf in it, one of nothing but -inf.
+inline std::vector<float> hopeless_logits(Case& c) {
+    std::vector<float> row(c.chance(0.1) ? 0 : vocabulary(c), -plus_infinity);
+    if (!row.empty() && c.chance(0.8)) {
+        row = masked_logits(c, row.size());
+        row[c.integer<std::size_t>(0, row.size() - 1)] = c.pick({not_a_number, -not_a_number, plus_infinity});
+    }
+    c.given("hopeless logits", row);
+    return row;
+}
+
+//! That the tokens sample(position) of positions 0, 1, ... come with these probabilities.
+template <class Sample>
+void expect_distribution(const Case& c, const oracle::Vector& probabilities, Sample sample) {
+    constexpr std::uint32_t draws = 1000;
+    std::vector<std::size_t> counts(probabilities.size());
+    for (std::uint32_t position = 0; position < draws; ++position) {
+        const auto token = static_cast<std::size_t>(value_of(c, sample(position)));
+        c.expect(token < counts.size() && probabilities[token] > 0.0,
+                 "token " + to_text(token) + " is drawn, which is not among the possible ones");
+        ++counts[token];
+    }
+    const oracle::ChiSquare test = oracle::chi_square(counts, probabilities);
+    c.between("chi-square of the drawn tokens' counts " + show(counts), test.statistic, 0.0, test.bound);
+}
+
+}  // namespace sluice::contracts::detail

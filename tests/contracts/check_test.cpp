@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The program `contracts_check`: each of its checks finds the one fault that was put into fixtures/sound.
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <fstream>
+#include <initializer_list>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <unistd.h>
+#include <vector>
+
+#include "e2e/program.hpp"
+
+using namespace sluice::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* contract = "contracts/sums-v1.yaml";
+constexpr const char* evidence = "contracts/evidence/sums-v1.V1_002.json";
+constexpr const char* cases = "build/cases/sum.jsonl";
+constexpr const char* laws = "build/laws/sum.jsonl";
+constexpr const char* readme = "contracts/README.md";
+
+//! A copy of fixtures/sound, in which the records are as young as its program.
+class Copy {
+public:
+    Copy() {
+        fs::remove_all(path_);
+        fs::copy(SLUICE_SOURCE_DIR "/tests/contracts/fixtures/sound", path_, fs::copy_options::recursive);
+        const auto now = fs::file_time_type::clock::now();
+        for (const char* file : {"build/programs/tests", cases, laws}) fs::last_write_time(path_ / file, now);
+    }
+    ~Copy() { fs::remove_all(path_); }
+
+    std::string read(const std::string& file) const {
+        std::ifstream in(path_ / file);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+    void write(const std::string& file, const std::string& text) const {
+        const auto time =
+            fs::exists(path_ / file) ? fs::last_write_time(path_ / file) : fs::file_time_type::clock::now();
+        std::ofstream(path_ / file) << text;
+        fs::last_write_time(path_ / file, time);
+    }
+    void replace(const std::string& file, std::string_view from, std::string_view to) const {
+        std::string text = read(file);
+        const std::size_t at = text.find(from);
+        REQUIRE(at != text.npos);
+        write(file, text.replace(at, from.size(), to));
+    }
+    //! Makes a record as old as if the program had been built since.
+    void age(const std::string& file) const {
+        fs::last_write_time(path_ / file, fs::last_write_time(path_ / file) - std::chrono::hours(1));
+    }
+
+    Outcome check(std::vector<std::string> flags = {}) const {
+        flags.insert(flags.end(), {(path_ / "contracts").string(), (path_ / "build").string()});
+        return run("contracts_check", flags);
+    }
+    //! What the checker finds, a line each, with DIR for this directory: what it prints between its tables and a last
+    //! line with their number.
+    std::string findings() const {
+        const Outcome outcome = check();
+        CHECK(outcome.code == 1);
+        CHECK(outcome.err == "");
+        const std::size_t begin = outcome.out.rfind("|\n\n") + 3;
+        const std::size_t end = outcome.out.rfind('\n', outcome.out.size() - 2);
+        REQUIRE(begin <= end);
+        std::string found = outcome.out.substr(begin, end - begin);
+        const auto count = std::count(found.begin(), found.end(), '\n') + 1;
+        CHECK(outcome.out.substr(end + 1) == std::to_string(count) + (count == 1 ? " finding.\n" : " findings.\n"));
+        for (std::size_t at = 0; (at = found.find(path_.string())) != found.npos;) {
+            found.replace(at, path_.string().size(), "DIR");
+        }
+        return found;
+    }
+
+private:
+    fs::path path_ = fs::temp_directory_path() / ("sluice_contracts_" + std::to_string(getpid()));
+};
+
+//! One fault, and what is found.
+struct Fault {
+    std::string file;
+    std::string_view from, to, found;
+};
+
+void check_faults(std::initializer_list<Fault> faults) {
+    for (const Fault& fault : faults) {
+        CAPTURE(fault.to);
+        const Copy copy;
+        copy.replace(fault.file, fault.from, fault.to);
+        CHECK(copy.findings() == fault.found);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("contracts_check: finds nothing where nothing is wrong, and passes over what is no more") {
+    const Outcome outcome = Copy().check();
+    CHECK(outcome.code == 0);
+    CHECK(outcome.out.find("| V1_001 | 2 laws, 1 test | 2 mutants |  | holds |") != std::string::npos);
+    CHECK(outcome.out.substr(outcome.out.rfind("|\n\n")) == "|\n\nEvery contract holds.\n");
+}
+
+TEST_CASE("contracts_check: a contract of another form") {
+    check_faults({
+        {contract, "description:", "descriptions:",
+         "sums-v1.yaml:7: the contract has the unknown key 'descriptions'; remove it; known are metadata, description, "
+         "equations, falsifiers, in_scope, out_of_scope, status\n"
+         "sums-v1.yaml:1: the contract has no key 'description'; add it: a text"},
+        {contract, "in_scope:\n  - whole numbers\n", "",
+         "sums-v1.yaml:1: the contract has no key 'in_scope'; add it: a list of texts"},
+        {contract, "    how: They are timed.\n", "",
+         "sums-v1.yaml:18: an item of falsifiers has no key 'how'; add it: a text"},
+        {contract, "in_scope:\n  - whole numbers", "in_scope: whole numbers",
+         "sums-v1.yaml:23: 'in_scope' is not a list of texts; write one"},
+        {contract, "  version: 1", "  version: one", "sums-v1.yaml:3: 'version' is not a number from 1 on; write one"},
+        {contract, "date: 2026-01-31", "date: 2026-13-31",
+         "sums-v1.yaml:4: 'date' is not a date such as 2026-01-31; write one"},
+        {contract, "mutants: [adds one, drops the second]", "mutants: []",
+         "sums-v1.yaml:16: 'mutants' is not a list of texts; write one, or leave the key out"},
+        {contract, "metadata:", "description: Twice.\nmetadata:",
+         "sums-v1.yaml:8: the contract has the key 'description' twice; keep one"},
+        {contract, "falsifiers:", "falsifiers: [",
+         "sums-v1.yaml:11: it is not YAML: illegal block entry; mend the syntax"},
+    });
+    const Copy copy;
+    copy.write(contract, "just a text\n");
+    CHECK(copy.findings() == "sums-v1.yaml: it is not a mapping; see docs/contracts.md for the keys of a contract");
+}
+
+TEST_CASE("contracts_check: names and versions that do not fit together") {
+    check_faults({
+        {contract, "id: sums-v1", "id: sum-v1",
+         "sums-v1.yaml:2: the id is 'sum-v1', the file is named 'sums-v1'; give both one name"},
+        {contract, "  version: 1\n", "  version: 2\n",
+         "sums-v1.yaml:3: the id 'sums-v1' does not end with '-v2'; a changed contract has a new version, and a file "
+         "of its name\n"
+         "sums-v1.yaml:28: the status history ends with another version than 2; tell there what became of this "
+         "version\n"
+         "sums-v1.yaml:11: the falsifier's id 'V1_001' is not such as V2_001; give it the contract's version and three "
+         "digits\n"
+         "sums-v1.yaml:18: the falsifier's id 'V1_002' is not such as V2_001; give it the contract's version and three "
+         "digits"},
+        {contract, "version: 1, note", "version: 2, note",
+         "sums-v1.yaml:28: the status history ends with another version than 1; tell there what became of this "
+         "version"},
+        {contract, "id: V1_002", "id: V1_001",
+         "sums-v1.yaml:18: the falsifier's id 'V1_001' comes twice; number them anew"},
+        {contract, "id: V1_002", "id: V2_002",
+         "sums-v1.yaml:18: the falsifier's id 'V2_002' is not such as V1_001; give it the contract's version and three "
+         "digits"},
+    });
+}
+
+TEST_CASE("contracts_check: laws that do not exist, did not run, failed, or cannot fail") {
+    check_faults({
+        {contract, "sum.commutes, ", "sum.commute, sum.commutes, ",
+         "sums-v1.yaml:11 V1_001: no law sum.commute ran in this build; mend the id, or run ctest -L law"},
+        {contract, ", sum.of_zero", "",
+         "sums-v1.yaml:11 V1_001: the mutant 'adds one' was killed by none of this falsifier's laws; name the law that "
+         "kills it\n"
+         "sum.of_zero: the law belongs to no falsifier; name it in a contract"},
+        {laws, R"("cases":1000,"passed":true)", R"("cases":7,"passed":false)",
+         "sums-v1.yaml:11 V1_001: the law sum.commutes fails on add; run ctest -L law for the case"},
+        {contract, "[adds one, ", "[",
+         "sums-v1.yaml:11 V1_001: no mutant is named that the law sum.of_zero killed; name one, or write one"},
+        {contract, "policies: [add]", "policies: [add, multiply]",
+         "sums-v1.yaml:11 V1_001: the law sum.commutes did not run on multiply; mend the name, or register the policy\n"
+         "sums-v1.yaml:11 V1_001: the law sum.of_zero did not run on multiply; mend the name, or register the policy"},
+        {laws, "{", "",
+         "DIR/build/laws/sum.jsonl: not a record: [json.exception.parse_error.101] parse error at line 1, column 6: "
+         "syntax error while parsing value - unexpected ':'; expected end of input; run the tests again\n"
+         "sums-v1.yaml:11 V1_001: no law sum.commutes ran in this build; mend the id, or run ctest -L law"},
+    });
+    const Copy copy;
+    copy.age(laws);
+    CHECK(copy.findings() ==
+          "sums-v1.yaml:11 V1_001: no law sum.commutes ran in this build; mend the id, or run ctest -L law\n"
+          "sums-v1.yaml:11 V1_001: no law sum.of_zero ran in this build; mend the id, or run ctest -L law\n"
+          "sums-v1.yaml:11 V1_001: no mutant 'adds one' ran in this build; mend the name, or run ctest -L law\n"
+          "sums-v1.yaml:11 V1_001: no mutant 'drops the second' ran in this build; mend the name, or run ctest -L law");
+}
+
+TEST_CASE("contracts_check: mutants that do not exist, survive, or are killed by another law") {
+    check_faults({
+        {contract, "adds one", "adds one, adds two",
+         "sums-v1.yaml:11 V1_001: no mutant 'adds two' ran in this build; mend the name, or run ctest -L law"},
+        {laws, R"(["sum.commutes"],"killed":true)", R"([],"killed":false)",
+         "sums-v1.yaml:11 V1_001: no mutant is named that the law sum.commutes killed; name one, or write one\n"
+         "sums-v1.yaml:11 V1_001: the mutant 'drops the second' was killed by none of this falsifier's laws; name the "
+         "law that kills it\n"
+         "sum.commutes: the mutant 'drops the second' survives it; sharpen the law"},
+        {laws, R"({"mutant":"adds one")",
+         R"({"mutant":"adds two","law":"sum.commutes","test_case":"sum laws","killed_by":[],"killed":false})"
+         "\n"
+         R"({"mutant":"adds one")",
+         "sum.commutes: the mutant 'adds two' survives it; sharpen the law"},
+        {contract, R"(tests: ["sum: any type"])", R"(mutants: [adds one])",
+         "sums-v1.yaml:18 V1_002: the mutant 'adds one' was killed by none of this falsifier's laws; name the law that "
+         "kills it"},
+    });
+}
+
+TEST_CASE(
+    "contracts_check: test cases that do not exist, failed, were skipped, crashed, assert nothing or are outdated") {
+    check_faults({
+        {contract, "sum: 1 + 1", "sum: 1 + 2",
+         "sums-v1.yaml:11 V1_001: no test case 'sum: 1 + 2' ran in this build; mend the name, or run ctest"},
+        {cases, R"("passed","assertions":1)", R"("failed","assertions":1)",
+         "sums-v1.yaml:11 V1_001: the test case 'sum: 1 + 1' failed; run ctest -R for it, and mend what it shows"},
+        {cases, R"("passed","assertions":1)", R"("skipped","assertions":1)",
+         "sums-v1.yaml:11 V1_001: the test case 'sum: 1 + 1' was skipped; run it where it can run"},
+        {cases, R"("passed","assertions":1)", R"("unfinished","assertions":0)",
+         "sums-v1.yaml:11 V1_001: the test case 'sum: 1 + 1' was begun, but has not ended; run ctest -R for it, and "
+         "mend what it shows"},
+        {cases, R"("passed","assertions":1)", R"("passed","assertions":0)",
+         "sums-v1.yaml:11 V1_001: the test case 'sum: 1 + 1' asserted nothing; let it check something"},
+        {contract, "    tests: [\"sum: any type\"]\n    evidence: [sums-v1.V1_002.json]\n", "",
+         "sums-v1.yaml:18 V1_002: nothing tries to falsify it; name laws, tests or evidence\n"
+         "evidence/sums-v1.V1_002.json: no falsifier names it; name it in a contract, or remove it"},
+    });
+    const Copy copy;
+    copy.age(cases);
+    CHECK(copy.findings() ==
+          "sums-v1.yaml:11 V1_001: no law sum.commutes ran in this build; mend the id, or run ctest -L law\n"
+          "sums-v1.yaml:11 V1_001: no law sum.of_zero ran in this build; mend the id, or run ctest -L law\n"
+          "sums-v1.yaml:11 V1_001: the test case 'sum: 1 + 1' has not run since its program was built; run ctest\n"
+          "sums-v1.yaml:11 V1_001: no mutant 'adds one' ran in this build; mend the name, or run ctest -L law\n"
+          "sums-v1.yaml:11 V1_001: no mutant 'drops the second' ran in this build; mend the name, or run ctest -L law\n"
+          "sums-v1.yaml:18 V1_002: the test case 'sum: any type<int>' has not run since its program was built; run "
+          "ctest\n"
+          "sums-v1.yaml:18 V1_002: the test case 'sum: any type<long>' has not run since its program was built; run "
+          "ctest");
+}
+
+TEST_CASE("contracts_check: evidence that is missing, incomplete, for something else, or against its claim") {
+    check_faults({
+        {contract, "V1_002.json", "V1_003.json",
+         "sums-v1.yaml:18 V1_002: there is no evidence/sums-v1.V1_003.json; run the program that writes it; "
+         "docs/contracts.md lists them\n"
+         "evidence/sums-v1.V1_002.json: no falsifier names it; name it in a contract, or remove it"},
+        {contract, "    evidence: [sums-v1.V1_002.json]\n", "",
+         "evidence/sums-v1.V1_002.json: no falsifier names it; name it in a contract, or remove it"},
+        {evidence, "{", "", "evidence/sums-v1.V1_002.json: it is not JSON; run its program again"},
+        {evidence, R"("git_version": "0123456",)", "",
+         "evidence/sums-v1.V1_002.json: /git_version is missing or is not what `git describe --always --dirty` says; "
+         "run its program again"},
+        {evidence, "0123456", "unknown",
+         "evidence/sums-v1.V1_002.json: /git_version is missing or is not what `git describe --always --dirty` says; "
+         "run its program again"},
+        {evidence, "\"cpu\"", "\"gpu\"",
+         "evidence/sums-v1.V1_002.json: /machine/cpu is missing or is not the processor; run its program again"},
+        {evidence, "\"threads\": 2", "\"threads\": \"two\"",
+         "evidence/sums-v1.V1_002.json: /machine/threads is missing or is not the number of threads; run its program "
+         "again"},
+        {evidence, "\"memory_bytes\": 1024, ", "",
+         "evidence/sums-v1.V1_002.json: /machine/memory_bytes is missing or is not the machine's memory; run its "
+         "program again"},
+        {evidence, "\"compiler\": \"g++ 12\"", "\"compiler\": \"\"",
+         "evidence/sums-v1.V1_002.json: /machine/compiler is missing or is not the compiler and its version; run its "
+         "program again"},
+        {evidence, "\"xxh3\": \"", "\"xxh3\": \"x",
+         "evidence/sums-v1.V1_002.json: /model/xxh3 is missing or is not its XXH3-64, 16 hexadecimal digits; run its "
+         "program again"},
+        {evidence, "2026-01-31", "yesterday",
+         "evidence/sums-v1.V1_002.json: /date is missing or is not the day, such as 2026-01-31; run its program again"},
+        {evidence, "\"command\"", "\"cmd\"",
+         "evidence/sums-v1.V1_002.json: /command is missing or is not the command that was run; run its program again"},
+        {evidence, "\"figures\"", "\"numbers\"",
+         "evidence/sums-v1.V1_002.json: /figures is missing or is not what was measured; run its program again"},
+        {evidence, "sums-v1", "products-v1",
+         "evidence/sums-v1.V1_002.json: it is for products-v1 V1_002, but sums-v1 V1_002 names it; name the file that "
+         "is for this falsifier"},
+        {evidence, "V1_002", "V1_001",
+         "evidence/sums-v1.V1_002.json: it is for sums-v1 V1_001, but sums-v1 V1_002 names it; name the file that is "
+         "for this falsifier"},
+        {evidence, "\"version\": 1", "\"version\": 2",
+         "evidence/sums-v1.V1_002.json: it is for version 2 of sums-v1; run its command again"},
+        {evidence, "\"holds\": true", "\"holds\": false",
+         "evidence/sums-v1.V1_002.json: the run did not show its claim; mend what it measured"},
+        {"model.bin", "weights", "other weights",
+         "evidence/sums-v1.V1_002.json: the model is another than was measured, by its hash; run its command again"},
+    });
+}
+
+TEST_CASE("contracts_check: the page's table must be the one that is found, and can be written") {
+    check_faults({
+        {readme, "| 2 mutants |", "| 1 mutant |",
+         "DIR/contracts/README.md: its table is not the one above; run contracts_check --write"},
+        {readme, "<!-- end -->", "",
+         "DIR/contracts/README.md: it has no place for the table; put the two lines there, <!-- written by "
+         "contracts_check --write --> and <!-- end -->"},
+    });
+    const Copy copy;
+    const std::string page = copy.read(readme);
+    copy.replace(readme, "| 2 mutants |", "| 1 mutant |");
+    CHECK(copy.check({"--write"}).code == 0);
+    CHECK(copy.read(readme) == page);
+    copy.replace(laws, R"("killed":true)", R"("killed":false)");
+    CHECK(copy.check({"--write"}).code == 1);
+    CHECK(copy.read(readme) == page);
+}
+
+TEST_CASE(
+    "contracts_check: all findings are told, not the first alone, and the table shows which falsifier is not shown") {
+    const Copy copy;
+    copy.replace(contract, "sum: 1 + 1", "sum: 1 + 2");
+    copy.replace(contract, "sum.of_zero", "sum.of_nothing");
+    copy.replace(evidence, "\"holds\": true", "\"holds\": false");
+    CHECK(copy.findings() ==
+          "sums-v1.yaml:11 V1_001: no law sum.of_nothing ran in this build; mend the id, or run ctest -L law\n"
+          "sums-v1.yaml:11 V1_001: no test case 'sum: 1 + 2' ran in this build; mend the name, or run ctest\n"
+          "sums-v1.yaml:11 V1_001: the mutant 'adds one' was killed by none of this falsifier's laws; name the law "
+          "that kills it\n"
+          "evidence/sums-v1.V1_002.json: the run did not show its claim; mend what it measured\n"
+          "sum.of_zero: the law belongs to no falsifier; name it in a contract");
+    const std::string table = copy.check().out;
+    CHECK(table.find("V1_001 | 2 laws, 1 test | 2 mutants |  | **not shown** |") != table.npos);
+    CHECK(table.find("V1_002 | 1 test |  | 1 file | **not shown** |") != table.npos);
+}

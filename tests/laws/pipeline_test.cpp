@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sluice/pipeline/pipeline.hpp"
+
+#include "sluice/contracts/mutants/pipeline_mutants.hpp"
+#include "sluice/contracts/pipeline_laws.hpp"
+
+using namespace sluice;
+using namespace sluice::contracts;
+
+namespace {
+
+constexpr const char* story_model = SLUICE_SOURCE_DIR "/samples/models/story-Q4_K_M.gguf";
+
+struct WithFloatCache : Qwen3MoeCpu<quant::Q4_K_M> {
+    using KvCache = cpu::KvCacheF32;
+};
+
+}  // namespace
+
+TEST_CASE("pipeline laws: the story model") {
+    pipeline_laws<Qwen3MoeCpu<quant::Q4_K_M>>("Qwen3MoeCpu<Q4_K_M>", story_model);
+    pipeline_laws<WithFloatCache>("Qwen3MoeCpu<Q4_K_M> with KvCacheF32", story_model);
+}
+TEST_CASE("pipeline mutants: each is caught by its law") { check_mutants(pipeline_mutants(story_model)); }
