@@ -4,8 +4,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-sh samples/tools/need_packages.sh g++ clang clang-format cmake ninja-build libxxhash-dev libeigen3-dev libcli11-dev \
-    doctest-dev nlohmann-json3-dev libyaml-cpp-dev
+sh samples/tools/need_packages.sh g++ clang libc++-dev libc++abi-dev clang-format cmake ninja-build libxxhash-dev libeigen3-dev libcli11-dev \
+    doctest-dev nlohmann-json3-dev libyaml-cpp-dev libcpp-httplib-dev pkg-config
 mkdir -p build
 cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
 echo "Building in build/release"

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <functional>
+#include <iterator>
 #include <numeric>
 #include <span>
 #include <string_view>
@@ -20,27 +20,29 @@ public:
     NamedList() = default;
     explicit NamedList(std::vector<Item> items) : items_(std::move(items)), by_name_(items_.size()) {
         std::iota(by_name_.begin(), by_name_.end(), std::size_t{0});
-        std::ranges::stable_sort(by_name_, {}, name_of());
+        std::stable_sort(by_name_.begin(), by_name_.end(),
+                         [this](std::size_t a, std::size_t b) { return name_of(a) < name_of(b); });
     }
 
     std::span<const Item> items() const { return items_; }
 
     //! The item of that name, or nullptr. Takes logarithmic time.
     const Item* find(std::string_view wanted) const {
-        const auto at = std::ranges::lower_bound(by_name_, wanted, {}, name_of());
-        return at != by_name_.end() && items_[*at].*name == wanted ? &items_[*at] : nullptr;
+        const auto at =
+            std::lower_bound(by_name_.begin(), by_name_.end(), wanted,
+                             [this](std::size_t index, std::string_view text) { return name_of(index) < text; });
+        return at != by_name_.end() && name_of(*at) == wanted ? &items_[*at] : nullptr;
     }
 
     //! The second item of some name that two items have, or nullptr.
     const Item* duplicate() const {
-        const auto at = std::ranges::adjacent_find(by_name_, {}, name_of());
+        const auto at = std::adjacent_find(by_name_.begin(), by_name_.end(),
+                                           [this](std::size_t a, std::size_t b) { return name_of(a) == name_of(b); });
         return at == by_name_.end() ? nullptr : &items_[*std::next(at)];
     }
 
 private:
-    auto name_of() const {
-        return [this](std::size_t index) { return items_[index].*name; };
-    }
+    std::string_view name_of(std::size_t index) const { return items_[index].*name; }
 
     std::vector<Item> items_;
     std::vector<std::size_t> by_name_;

@@ -166,7 +166,7 @@ private:
                               "give all parts the names they were made with");
             }
             file_bytes_ += part->file_bytes_;
-            std::ranges::move(part->mappings_, std::back_inserter(mappings_));
+            std::move(part->mappings_.begin(), part->mappings_.end(), std::back_inserter(mappings_));
             tensors.insert(tensors.end(), part->tensors().begin(), part->tensors().end());
         }
         if (tensors.size() != first.tensors) {

@@ -124,7 +124,7 @@ inline Status skip_values(Cursor& cursor, ValueType type, std::uint64_t count) {
     if (!bytes) return corrupt(place, "an array of " + std::to_string(count) + " elements is too long");
     SLUICE_ASSIGN(const auto values, cursor.take(*bytes, "a value"));
     const auto is_boolean = [](std::byte byte) { return byte <= std::byte{1}; };
-    if (type == ValueType::boolean && !std::ranges::all_of(values, is_boolean)) {
+    if (type == ValueType::boolean && !std::all_of(values.begin(), values.end(), is_boolean)) {
         return corrupt(place, "a boolean that is neither 0 nor 1");
     }
     return {};
@@ -259,10 +259,12 @@ inline Expected<std::vector<Tensor>> place_tensors(std::span<const std::byte> fi
     std::vector<const Tensor*> by_place;
     by_place.reserve(tensors.size());
     for (const Tensor& tensor : tensors) by_place.push_back(&tensor);
-    std::ranges::sort(by_place, {}, [](const Tensor* tensor) { return tensor->bytes.data(); });
-    const auto overlap = std::ranges::adjacent_find(by_place, [](const Tensor* before, const Tensor* after) {
-        return before->bytes.data() + before->bytes.size() > after->bytes.data();
-    });
+    std::sort(by_place.begin(), by_place.end(),
+              [](const Tensor* a, const Tensor* b) { return a->bytes.data() < b->bytes.data(); });
+    const auto overlap =
+        std::adjacent_find(by_place.begin(), by_place.end(), [](const Tensor* before, const Tensor* after) {
+            return before->bytes.data() + before->bytes.size() > after->bytes.data();
+        });
     if (overlap != by_place.end()) {
         return corrupt("tensor " + quote((*overlap)->name), "shares bytes with tensor " + quote(overlap[1]->name));
     }

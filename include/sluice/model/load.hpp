@@ -192,7 +192,7 @@ private:
             return Status(Errc::not_found, file_.name() + ": tensor " + quote(name), "is missing",
                           "use a whole Qwen3-MoE file: this one is incomplete or a dense model");
         }
-        if (!std::ranges::equal(tensor->extents(), std::span(shape.begin(), shape.size()))) {
+        if (!std::equal(shape.begin(), shape.end(), tensor->extents().begin(), tensor->extents().end())) {
             return wrong(name, "has shape " + gguf::shape_text(tensor->extents()) + ", but the file's keys say " +
                                    gguf::shape_text({shape.begin(), shape.size()}));
         }

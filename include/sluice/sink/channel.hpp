@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -62,6 +63,12 @@ public:
         return event;
     }
 
+    //! Waits until pop() would not wait, `patience` at most. False if it still would.
+    bool wait_for(std::chrono::milliseconds patience) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, patience, [&] { return closed_ || !events_.empty(); });
+    }
+
     //! How the generation ended; nothing while it runs, or when it never said so before close().
     std::optional<Expected<GenerationResult>> outcome() const {
         const std::lock_guard lock(mutex_);
@@ -69,6 +76,11 @@ public:
     }
 
     // ---- either ----
+
+    bool closed() const {
+        const std::lock_guard lock(mutex_);
+        return closed_;
+    }
 
     void close() {
         const std::lock_guard lock(mutex_);

@@ -81,9 +81,9 @@ public:
         for (std::uint32_t i = 0; i + 1 < symbols_.size(); ++i) {
             if (set_rank(i)) candidates_.push_back(candidate(i));
         }
-        std::ranges::make_heap(candidates_, std::greater{});
+        std::make_heap(candidates_.begin(), candidates_.end(), std::greater{});
         while (!candidates_.empty()) {
-            std::ranges::pop_heap(candidates_, std::greater{});
+            std::pop_heap(candidates_.begin(), candidates_.end(), std::greater{});
             const std::uint64_t best = candidates_.back();
             candidates_.pop_back();
             const auto at = static_cast<std::uint32_t>(best);
@@ -115,7 +115,7 @@ private:
     void push_candidate(std::uint32_t at) {
         if (!set_rank(at)) return;
         candidates_.push_back(candidate(at));
-        std::ranges::push_heap(candidates_, std::greater{});
+        std::push_heap(candidates_.begin(), candidates_.end(), std::greater{});
     }
 
     void join(std::uint32_t at) {

@@ -172,7 +172,7 @@ private:
             special_starts_[static_cast<unsigned char>(piece(token)[0])] = true;
             special_lengths_.push_back(piece(token).size());
         }
-        std::ranges::sort(special_lengths_, std::greater{});
+        std::sort(special_lengths_.begin(), special_lengths_.end(), std::greater{});
         special_lengths_.erase(std::unique(special_lengths_.begin(), special_lengths_.end()), special_lengths_.end());
     }
 

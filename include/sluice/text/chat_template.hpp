@@ -261,7 +261,8 @@ enum class TemplateFit {
 inline TemplateFit template_fit(std::string_view jinja) {
     constexpr std::array<std::uint64_t, 1> known{0x0283F874FF58D644U};
     const std::string_view trimmed = jinja.substr(0, jinja.find_last_not_of(" \t\r\n") + 1);
-    if (std::ranges::find(known, hash_of(std::span(trimmed))) != known.end()) return TemplateFit::same;
+    if (std::find(known.begin(), known.end(), hash_of(std::span(trimmed.data(), trimmed.size()))) != known.end())
+        return TemplateFit::same;
     const bool frames = jinja.find(detail::im_start) != jinja.npos && jinja.find(detail::im_end) != jinja.npos;
     return frames ? TemplateFit::similar : TemplateFit::other;
 }

@@ -91,7 +91,8 @@ private:
 
     //! The longest end of the stream that begins a stop string, read from that string.
     std::string_view longest_prefix() const {
-        const auto longest = std::ranges::max_element(patterns_, {}, &Pattern::matched);
+        const auto longest = std::max_element(patterns_.begin(), patterns_.end(),
+                                              [](const Pattern& a, const Pattern& b) { return a.matched < b.matched; });
         return longest == patterns_.end() ? std::string_view()
                                           : std::string_view(longest->text).substr(0, longest->matched);
     }

@@ -20,7 +20,7 @@ std::vector<Token> stop_tokens(const T& tokenizer, std::optional<Token> eos, std
          {eos, eot, tokenizer.find_special("<|im_end|>"), tokenizer.find_special("<|endoftext|>")}) {
         if (token) stops.push_back(*token);
     }
-    std::ranges::sort(stops);
+    std::sort(stops.begin(), stops.end());
     stops.erase(std::unique(stops.begin(), stops.end()), stops.end());
     return stops;
 }

@@ -48,7 +48,7 @@ public:
     //! False, and nothing done, if a token with the same bytes is there already.
     bool insert(const TokenBytes& pieces, Token token) {
         const std::string_view piece = pieces[token];
-        const std::uint64_t hash = hash_of(std::span(piece));
+        const std::uint64_t hash = hash_of(std::span(piece.data(), piece.size()));
         Slot& slot = slots_[probe(pieces, piece, hash)];
         if (slot.token != none) return false;
         slot = {static_cast<std::uint32_t>(hash >> 32U), token};
@@ -56,7 +56,7 @@ public:
     }
 
     std::optional<Token> find(const TokenBytes& pieces, std::string_view piece) const {
-        const Slot& slot = slots_[probe(pieces, piece, hash_of(std::span(piece)))];
+        const Slot& slot = slots_[probe(pieces, piece, hash_of(std::span(piece.data(), piece.size())))];
         if (slot.token == none) return std::nullopt;
         return slot.token;
     }

@@ -41,7 +41,39 @@ std::string hash_of_tiny(const TinyModel& model) {
     return hash_of_logits(runner.feed(random_tokens(9, 1, runner.vocab())));
 }
 
+//! The first tokens that a seed gives after the first prompt, each with a space behind it.
+std::string seeded_tokens(std::uint64_t seed) {
+    const gguf::File file = open_story_model();
+    Runner<Core> runner(file, {.threads = 2, .max_rows = 128, .capacity = 512});
+    SamplingParams params;
+    params.temperature = 0.8F;
+    params.top_k = 40;
+    params.top_p = 0.95F;
+    params.repetition_penalty = 1.1F;
+    auto sampler = make_standard_sampler(params);
+    REQUIRE(sampler.ok());
+    std::vector<Token> history = tokens_of(story_prompts().front());
+    std::string text;
+    std::vector<float> logits = runner.feed(history, 128);
+    for (int i = 0; i < 32; ++i) {
+        const std::span<float> last = std::span(logits).last(runner.vocab());
+        const auto token = sampler->sample(
+            last, {.history = history, .seed = seed, .position = static_cast<std::uint32_t>(history.size())});
+        REQUIRE(token.ok());
+        text += std::to_string(*token) + " ";
+        history.push_back(*token);
+        logits = runner.feed(std::span(history).last(1));
+    }
+    return text;
+}
+
 }  // namespace
+
+TEST_CASE("isa: a seed gives the story model's golden tokens") {
+    CHECK(seeded_tokens(42) ==
+          "306 258 700 770 464 471 260 1167 46 522 258 1112 393 44 813 1527 324 300 289 800 526 1367 46 800 289 258 "
+          "1343 275 468 619 436 46 ");
+}
 
 TEST_CASE("isa: the native back end is the one that the build names") {
     CHECK(std::string_view(simd::Native::name) == SLUICE_ISA);

@@ -94,3 +94,19 @@ TEST_CASE("channel: a producer that closes or fails frees a waiting reader") {
     CHECK_FALSE(closed.outcome().has_value());
     CHECK(failed.outcome().value().status().what() == "is NaN");
 }
+
+TEST_CASE("channel: waiting ends with an event, with the end, or with patience") {
+    using std::chrono::milliseconds;
+    ChannelSink channel(4);
+    CHECK_FALSE(channel.wait_for(milliseconds(1)));
+    CHECK_FALSE(channel.closed());
+    channel.on_token({});
+    CHECK(channel.wait_for(milliseconds(60'000)));
+    CHECK(channel.pop().has_value());
+    CHECK_FALSE(channel.wait_for(milliseconds(1)));
+    std::thread producer([&] { channel.close(); });
+    CHECK(channel.wait_for(milliseconds(60'000)));
+    producer.join();
+    CHECK(channel.closed());
+    CHECK_FALSE(channel.pop().has_value());
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A model file, loaded: everything that generating takes.
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+#include <new>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "sluice/concepts/kv_cache.hpp"
+#include "sluice/core/status.hpp"
+#include "sluice/core/types.hpp"
+#include "sluice/io/gguf.hpp"
+#include "sluice/model/forward.hpp"
+#include "sluice/model/model.hpp"
+#include "sluice/pipeline/policies.hpp"
+#include "sluice/text/chat_template.hpp"
+#include "sluice/text/vocabulary.hpp"
+
+namespace sluice {
+
+struct LoadOptions {
+    std::size_t context = 4096;  //!< positions to make room for; 0 or more than the model's own: the model's own
+    std::size_t threads = 0;     //!< 0: as many as the machine has; at most max_threads
+    std::size_t batch = 256;     //!< rows of the largest forward pass; a longer prompt is cut into such pieces
+    Normalization normalization = Normalization::none;
+    //! Weights of up to this many bytes are copied into the layout that is fastest from the caches; larger ones are
+    //! used where the file is mapped, at the speed of memory.
+    std::size_t interleave_limit = std::size_t{512} << 20;
+
+    static constexpr std::size_t max_threads = 512;
+};
+
+//! The parts that a Pipeline (one conversation) or a server::Engine (several at once) works with. P is a policy bundle.
+template <class P>
+struct LoadedModel {
+    gguf::File file;
+    model::Hyperparameters hyperparameters;
+    Vocabulary<typename P::Tokenizer> vocabulary;
+    std::size_t context;  //!< positions of a sequence
+    std::unique_ptr<typename P::Executor> executor;
+    typename P::KvCache cache;
+    model::Forward<P> forward;
+
+    //! Opens a model file, or says what is wrong with it. The cache has room for `sequences`, each as
+    //! long as the context.
+    static Expected<LoadedModel> load(const std::filesystem::path& path, const LoadOptions& options = {},
+                                      std::size_t sequences = 1) {
+        if (options.threads > LoadOptions::max_threads) {
+            return Status(
+                Errc::invalid_argument, "threads",
+                std::to_string(options.threads) + " are more than " + std::to_string(LoadOptions::max_threads),
+                "give as many as the machine has processors, or 0");
+        }
+        try {
+            return load_unguarded(path, options, sequences);
+        } catch (const std::bad_alloc&) {
+            return Status(Errc::out_of_capacity, path.string(),
+                          "not enough memory for " +
+                              (options.context == 0 ? std::string("the model's whole context")
+                                                    : "a context of " + std::to_string(options.context) + " positions"),
+                          "load with a smaller context");
+        } catch (const std::system_error& error) {
+            return Status(Errc::out_of_capacity, "threads", "could not be started: " + error.code().message(),
+                          "load with fewer threads");
+        }
+    }
+
+    //! A text as a prompt: special tokens in it are parsed, so it is not for what strangers write (see chat_prompt),
+    //! and the file's beginning-of-sequence token is put in front where the file asks for that.
+    Expected<std::vector<Token>> text_prompt(std::string_view text) const {
+        SLUICE_ASSIGN(std::vector<Token> tokens, vocabulary.tokenizer.encode(text, SpecialTokens::parse));
+        if (vocabulary.bos) tokens.insert(tokens.begin(), *vocabulary.bos);
+        return tokens;
+    }
+
+    //! A conversation as a prompt, in Qwen3's format; an error where the file has another chat template.
+    Expected<std::vector<Token>> chat_prompt(std::span<const chat::Message> messages,
+                                             const chat::Options& options = {}) const {
+        if (chat::template_fit(vocabulary.chat_template) == chat::TemplateFit::other) {
+            return Status(Errc::unsupported, file.name() + ": key 'tokenizer.chat_template'",
+                          vocabulary.chat_template.empty() ? "is missing" : "is not Qwen3's",
+                          "prompt this model with plain text in its own format");
+        }
+        return chat::encode(vocabulary.tokenizer, messages, options);
+    }
+
+    //! A prompt must have a token, and `most` at most.
+    Status check_prompt(std::span<const Token> prompt, std::size_t most) const {
+        if (prompt.empty()) {
+            return Status(Errc::invalid_argument, "prompt", "is empty", "give at least one token");
+        }
+        if (prompt.size() > most) {
+            return Status(Errc::out_of_capacity, "prompt",
+                          "has " + std::to_string(prompt.size()) + " tokens, but the context of " +
+                              std::to_string(context) + " has room for " + std::to_string(most),
+                          "shorten it or load with a larger context");
+        }
+        return {};
+    }
+
+private:
+    //! load(), but memory and threads that run out are exceptions, as the standard library throws them.
+    static Expected<LoadedModel> load_unguarded(const std::filesystem::path& path, const LoadOptions& options,
+                                                std::size_t sequences) {
+        SLUICE_ASSIGN(gguf::File file, gguf::File::open(path));
+        SLUICE_ASSIGN(model::Model<P> model, model::Model<P>::read(file, options.interleave_limit));
+        const model::Hyperparameters h = model.hyperparameters;
+        SLUICE_ASSIGN(auto vocabulary, read_vocabulary<typename P::Tokenizer>(file, options.normalization));
+        if (vocabulary.tokenizer.vocab_size() > h.shape.vocab) {
+            return Status(Errc::corrupt, file.name() + ": key 'tokenizer.ggml.tokens'",
+                          "has " + std::to_string(vocabulary.tokenizer.vocab_size()) +
+                              " tokens, but the model knows only " + std::to_string(h.shape.vocab),
+                          "convert the model again");
+        }
+        const bool whole = options.context == 0 || options.context > h.context;
+        const std::size_t context = whole ? h.context : options.context;
+        const std::size_t batch = std::max(std::clamp<std::size_t>(options.batch, 1, context), sequences);
+        auto executor = make_executor(options.threads);
+        const KvCacheShape cache{h.shape.layers, h.shape.kv_heads, h.shape.head_dim, sequences, context};
+        const model::ForwardLimits limits{batch, context, executor->size()};
+        LoadedModel loaded{std::move(file),
+                           h,
+                           std::move(vocabulary),
+                           context,
+                           std::move(executor),
+                           typename P::KvCache(cache),
+                           model::Forward<P>(std::move(model), limits)};
+        return loaded;
+    }
+
+    static std::unique_ptr<typename P::Executor> make_executor(std::size_t threads) {
+        if constexpr (std::constructible_from<typename P::Executor, std::size_t>) {
+            const std::size_t all =
+                std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, LoadOptions::max_threads);
+            return std::make_unique<typename P::Executor>(threads == 0 ? all : threads);
+        } else {
+            return std::make_unique<typename P::Executor>();
+        }
+    }
+};
+
+}  // namespace sluice
