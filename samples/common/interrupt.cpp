@@ -10,19 +10,19 @@ namespace {
 std::atomic<bool> interrupted{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may touch nothing else");
 
-void on_interrupt(int) {
+void on_interrupt(int signal_number) {
     if (!interrupted.exchange(true)) return;
-    signal(SIGINT, SIG_DFL);
-    raise(SIGINT);
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
 }
 
 }  // namespace
 
-std::atomic<bool>& catch_interrupts() {
+std::atomic<bool>& catch_interrupts(std::initializer_list<int> signals) {
     struct sigaction action {};
     action.sa_handler = on_interrupt;
     action.sa_flags = SA_RESTART;  // half-written output is written on
-    sigaction(SIGINT, &action, nullptr);
+    for (const int signal_number : signals) sigaction(signal_number, &action, nullptr);
     return interrupted;
 }
 

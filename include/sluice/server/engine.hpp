@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Several generations at once: continuous batching over one model.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "sluice/concepts/sampler.hpp"
+#include "sluice/core/buffer.hpp"
+#include "sluice/core/generation.hpp"
+#include "sluice/core/status.hpp"
+#include "sluice/core/types.hpp"
+#include "sluice/pipeline/answer.hpp"
+#include "sluice/pipeline/loaded_model.hpp"
+#include "sluice/pipeline/policies.hpp"
+#include "sluice/sink/channel.hpp"
+
+namespace sluice::server {
+
+struct EngineOptions {
+    std::size_t queue = 64;          //!< requests that may wait for a slot
+    std::size_t prefill_chunk = 64;  //!< rows of prompts in a batch that also decodes: what a running stream waits for
+};
+
+//! What an engine does now, and has done so far.
+struct EngineState {
+    std::size_t slots = 0, busy_slots = 0, queued = 0;
+    std::size_t kv_positions = 0, kv_capacity = 0;  //!< of all slots together
+    std::uint64_t requests = 0;                     //!< accepted
+    std::uint64_t finished = 0, cancelled = 0, failed = 0;
+    std::uint64_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;  //!< cached ones count as prompt too
+};
+
+//! Answers requests in as many slots as the loaded model's cache has sequences. One thread computes: every batch holds
+//! the next row of each running answer and a piece of the prompts that wait, so that a new request stops nobody. A
+//! row's logits do not depend on its companions, so an answer is the same alone and under load.
+template <class P>
+class Engine {
+    static_assert(check_policies<P>());
+
+public:
+    using Sampler = typename P::Sampler;
+
+    struct Request {
+        std::vector<Token> prompt;
+        GenerateOptions options{};
+        Sampler sampler;
+        std::uint32_t sequence = 0;  //!< which of several answers to the same prompt and seed
+    };
+
+    explicit Engine(LoadedModel<P> model, const EngineOptions& options = {})
+        : model_(std::move(model)),
+          options_(options),
+          slots_(model_.cache.shape().sequences),
+          logits_(slots_.size() * model_.forward.vocab()) {
+        state_.slots = slots_.size();
+        state_.kv_capacity = slots_.size() * model_.context;
+        for (Slot& slot : slots_) slot.history.reserve(model_.context);
+        rows_.reserve(model_.forward.max_rows());
+        worker_ = std::thread([this] { work(); });
+    }
+    ~Engine() {
+        drain(std::chrono::milliseconds(0));
+        worker_.join();
+    }
+    Engine(const Engine&) = delete;
+    Engine& operator=(const Engine&) = delete;
+
+    //! Whether a request can be answered at all. Error: the prompt is empty, has a token outside the vocabulary, or
+    //! leaves no room in the context; or a stop string is empty or not UTF-8.
+    Status check(const Request& request) const {
+        SLUICE_TRY(model_.check_prompt(request.prompt, model_.context - 1));
+        for (const Token token : request.prompt) {
+            if (token >= 0 && static_cast<std::size_t>(token) < model_.forward.vocab()) continue;
+            return Status(Errc::invalid_argument, "prompt",
+                          "token " + std::to_string(token) + " is not in the vocabulary",
+                          "give ids from 0 to " + std::to_string(model_.forward.vocab() - 1));
+        }
+        SLUICE_TRY(StopStrings::create(request.options.stop));
+        return {};
+    }
+
+    //! Queues a request. The answer comes through the channel, which never makes the engine wait; close() it to cancel:
+    //! its slot is free after the batch that is being computed. Errors: as check(); out_of_capacity when the queue is
+    //! full; cancelled when the engine is shutting down.
+    Expected<std::shared_ptr<ChannelSink>> submit(Request request) {
+        SLUICE_TRY(check(request));
+        const std::size_t room = model_.context - request.prompt.size();
+        SLUICE_ASSIGN(Answer answer, Answer::create(request.options, room));
+        const auto job = std::make_shared<Job>(std::move(request), std::move(answer), room);
+
+        const std::lock_guard lock(mutex_);
+        if (draining_) return Status(Errc::cancelled, "engine", "is shutting down");
+        if (queue_.size() >= options_.queue + slots_.size() - state_.busy_slots) {
+            return Status(Errc::out_of_capacity, "queue",
+                          "is full: " + std::to_string(queue_.size()) + " requests wait", "try again later");
+        }
+        queue_.push_back(job);
+        ++state_.requests;
+        changed_.notify_all();
+        return std::shared_ptr<ChannelSink>(job, &job->channel);
+    }
+
+    //! Accepts nothing more, and waits until all answers are done; cancels those that are not after `limit`.
+    void drain(std::chrono::milliseconds limit) {
+        std::unique_lock lock(mutex_);
+        draining_ = true;
+        changed_.notify_all();
+        const auto idle = [&] { return queue_.empty() && state_.busy_slots == 0; };
+        if (changed_.wait_for(lock, limit, idle)) return;
+        abort_ = true;
+        changed_.wait(lock, idle);
+    }
+
+    EngineState state() const {
+        const std::lock_guard lock(mutex_);
+        EngineState state = state_;
+        state.queued = queue_.size();
+        return state;
+    }
+
+    //! What loading found; only its constant parts are for other threads.
+    const LoadedModel<P>& model() const { return model_; }
+
+private:
+    using Clock = std::chrono::steady_clock;
+
+    struct Job {
+        Job(Request r, Answer a, std::size_t room)
+            : request(std::move(r)), answer(std::move(a)), channel(std::min(request.options.max_tokens, room)) {}
+
+        //! Whether nobody waits for the answer any more.
+        bool abandoned() const {
+            const std::atomic<bool>* cancel = request.options.cancel;
+            return channel.closed() || (cancel != nullptr && cancel->load(std::memory_order_relaxed));
+        }
+
+        Request request;
+        Answer answer;
+        ChannelSink channel;  // has room for the whole answer
+        Usage usage{};
+        Clock::time_point started{}, prompt_done{};
+    };
+
+    struct Slot {
+        std::shared_ptr<Job> job;    // nothing: free
+        std::vector<Token> history;  // prompt and generated tokens; the cache holds the first of them
+        std::uint64_t turn = 0;      // when the job came, as a number
+    };
+
+    void work() {
+        while (admit()) {
+            for (Slot& slot : slots_) {
+                if (slot.job && slot.job->abandoned()) cancel(slot);
+            }
+            plan();
+            if (!rows_.empty()) step();
+        }
+    }
+
+    //! Moves waiting requests into free slots; waits when there is nothing to do. False when all is done for good.
+    bool admit() {
+        std::unique_lock lock(mutex_);
+        publish();
+        changed_.wait(lock, [&] { return draining_ || !queue_.empty() || state_.busy_slots > 0; });
+        std::deque<std::shared_ptr<Job>> cancelled;
+        std::erase_if(queue_, [&](const std::shared_ptr<Job>& job) {
+            if (!abort_ && !job->abandoned()) return false;
+            cancelled.push_back(job);
+            return true;
+        });
+        while (!queue_.empty() && state_.busy_slots < slots_.size()) {
+            start(queue_.front());
+            queue_.pop_front();
+            ++state_.busy_slots;
+        }
+        for (const auto& job : cancelled) finish(*job, FinishReason::cancelled);
+        publish();
+        return !draining_ || !queue_.empty() || state_.busy_slots > 0;
+    }
+
+    //! Tells state() about the slots, and drain() when they are idle.
+    void publish() {
+        state_.busy_slots = state_.kv_positions = 0;
+        for (std::size_t i = 0; i < slots_.size(); ++i) {
+            state_.busy_slots += slots_[i].job ? 1 : 0;
+            state_.kv_positions += model_.cache.length(i);
+        }
+        changed_.notify_all();
+    }
+
+    //! Gives a request the free slot whose cache has most in common with its prompt's beginning.
+    void start(std::shared_ptr<Job> job) {
+        const std::vector<Token>& prompt = job->request.prompt;
+        std::size_t best = slots_.size(), kept = 0;
+        for (std::size_t i = 0; i < slots_.size(); ++i) {
+            if (slots_[i].job) continue;
+            const std::size_t common = common_prefix(i, prompt);
+            if (best < slots_.size() && common < kept) continue;
+            if (best < slots_.size() && common == kept && model_.cache.length(i) >= model_.cache.length(best)) continue;
+            best = i;
+            kept = common;
+        }
+        Slot& slot = slots_[best];
+        model_.cache.truncate(best, kept);
+        slot.history.assign(prompt.begin(), prompt.end());
+        slot.turn = ++turns_;
+        job->started = Clock::now();
+        job->usage = {.prompt_tokens = prompt.size(), .cached_tokens = kept};
+        slot.job = std::move(job);
+    }
+
+    //! Tokens of the prompt that slot i's cache holds; not the last one, whose logits are needed.
+    std::size_t common_prefix(std::size_t i, std::span<const Token> prompt) const {
+        const std::size_t held = std::min(model_.cache.length(i), prompt.size() - 1);
+        const auto end = prompt.begin() + static_cast<std::ptrdiff_t>(held);
+        return static_cast<std::size_t>(std::mismatch(prompt.begin(), end, slots_[i].history.begin()).first -
+                                        prompt.begin());
+    }
+
+    std::size_t pending(std::size_t i) const { return slots_[i].history.size() - model_.cache.length(i); }
+
+    //! Fills rows_ and sampled_: the next row of every running answer, then prompts in the order of their coming.
+    void plan() {
+        rows_.clear();
+        sampled_.clear();
+        order_.clear();
+        for (std::size_t i = 0; i < slots_.size(); ++i) {
+            if (slots_[i].job) order_.push_back(i);
+        }
+        std::ranges::sort(order_, {}, [&](std::size_t i) { return std::pair(pending(i) > 1, slots_[i].turn); });
+        std::size_t most = model_.forward.max_rows();
+        for (const std::size_t i : order_) {
+            const bool decodes = pending(i) == 1;
+            if (decodes) most = std::min(model_.forward.max_rows(), rows_.size() + 1 + options_.prefill_chunk);
+            const std::size_t count = std::min(pending(i), most - rows_.size());
+            for (std::size_t k = 0; k < count; ++k) {
+                const std::size_t at = model_.cache.length(i) + k;
+                const bool is_last = at + 1 == slots_[i].history.size();
+                rows_.push_back(
+                    {slots_[i].history[at], static_cast<std::int32_t>(i), static_cast<std::int32_t>(at), is_last});
+                if (is_last) sampled_.push_back(i);
+            }
+        }
+    }
+
+    //! Computes the batch, then gives every slot whose logits came its next token.
+    void step() {
+        const Status computed =
+            model_.forward(*model_.executor, model_.cache, rows_, logits_.span(0, logits_.size()), &abort_);
+        if (!computed.ok()) {
+            for (Slot& slot : slots_) {
+                if (slot.job && computed.code() == Errc::cancelled) cancel(slot);
+                if (slot.job) fail(slot, computed);
+            }
+            return;
+        }
+        const std::size_t vocab = model_.forward.vocab();
+        for (std::size_t k = 0; k < sampled_.size(); ++k) {
+            sample(slots_[sampled_[k]], logits_.span(k * vocab, vocab));
+        }
+    }
+
+    void sample(Slot& slot, std::span<float> logits) {
+        Job& job = *slot.job;
+        if (job.answer.tokens() == 0) job.prompt_done = Clock::now();
+        if (!job.answer.end()) {
+            const SampleContext context{slot.history, job.request.options.seed, job.request.sequence,
+                                        static_cast<std::uint32_t>(slot.history.size())};
+            const Expected<Token> token = job.request.sampler.sample(logits, context);
+            if (!token.ok()) return fail(slot, token.status());
+            slot.history.push_back(*token);
+            if (job.channel.on_token(job.answer.add(model_.vocabulary, *token)) == Flow::stop) job.answer.cancel();
+        }
+        if (job.answer.end()) end(slot, *job.answer.end());
+    }
+
+    void cancel(Slot& slot) { end(slot, FinishReason::cancelled); }
+
+    //! Frees the slot first, so that whoever hears of the end finds it free.
+    void end(Slot& slot, FinishReason reason) {
+        const std::shared_ptr<Job> job = std::exchange(slot.job, nullptr);
+        const std::lock_guard lock(mutex_);
+        publish();
+        finish(*job, reason);
+    }
+
+    //! Needs the lock.
+    void finish(Job& job, FinishReason reason) {
+        job.usage.completion_tokens = job.answer.tokens();
+        count(job);
+        ++(reason == FinishReason::cancelled ? state_.cancelled : state_.finished);
+        const auto ms = [](Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
+        Timings timings;
+        if (job.prompt_done != Clock::time_point()) {
+            timings = {ms(job.prompt_done - job.started), ms(Clock::now() - job.prompt_done)};
+        }
+        job.channel.on_finish({reason, job.usage, timings});
+    }
+
+    void fail(Slot& slot, const Status& error) {
+        const std::shared_ptr<Job> job = std::exchange(slot.job, nullptr);
+        const std::lock_guard lock(mutex_);
+        publish();
+        job->usage.completion_tokens = job->answer.tokens();
+        count(*job);
+        ++state_.failed;
+        job->channel.on_error(error);
+    }
+
+    void count(const Job& job) {
+        state_.prompt_tokens += job.usage.prompt_tokens;
+        state_.cached_tokens += job.usage.cached_tokens;
+        state_.generated_tokens += job.usage.completion_tokens;
+    }
+
+    // The worker's own, but for the constant parts of the model.
+    LoadedModel<P> model_;
+    const EngineOptions options_;
+    std::vector<Slot> slots_;
+    std::vector<std::size_t> order_;    // busy slots as plan() serves them
+    std::vector<Row> rows_;             // of the next batch
+    std::vector<std::size_t> sampled_;  // the slots of those rows that want logits, in order
+    Buffer<float> logits_;              // [slots, vocab]
+    std::uint64_t turns_ = 0;
+
+    std::atomic<bool> abort_{false};  // give up what is running
+
+    mutable std::mutex mutex_;  // of what follows
+    std::condition_variable changed_;
+    std::deque<std::shared_ptr<Job>> queue_;
+    EngineState state_;
+    bool draining_ = false;
+
+    std::thread worker_;
+};
+
+}  // namespace sluice::server

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+//! JSON from strangers: parsed within limits, and read field by field with errors that name the field.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sluice/core/quote.hpp"
+#include "sluice/core/status.hpp"
+#include "sluice/core/to_text.hpp"
+
+namespace sluice::server {
+
+using Json = nlohmann::ordered_json;
+
+inline constexpr std::size_t max_json_depth = 64;
+
+//! Bad input, as everything here reports it: where() is the field.
+inline Status bad_field(std::string field, std::string what, std::string mend = {}) {
+    return Status(Errc::invalid_argument, std::move(field), std::move(what), std::move(mend));
+}
+
+//! How deep arrays and objects nest in a text, whether or not it is JSON.
+inline std::size_t nesting_depth(std::string_view text) {
+    std::size_t depth = 0, deepest = 0;
+    bool in_string = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (in_string) {
+            i += c == '\\' ? 1 : 0;
+            in_string = c != '"';
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '[' || c == '{') {
+            deepest = std::max(deepest, ++depth);
+        } else if ((c == ']' || c == '}') && depth > 0) {
+            --depth;
+        }
+    }
+    return deepest;
+}
+
+//! Parses a JSON object of at most max_json_depth levels.
+inline Expected<Json> parse_object(std::string_view text) {
+    if (nesting_depth(text) > max_json_depth) {
+        return bad_field("", "the body nests deeper than " + to_text(max_json_depth) + " levels");
+    }
+    Json json = Json::parse(text, nullptr, false);
+    if (json.is_discarded()) return bad_field("", "the body is not valid JSON");
+    if (!json.is_object()) return bad_field("", "the body is not a JSON object");
+    return json;
+}
+
+//! JSON text. Ill-formed UTF-8, which no part of Sluice should produce, becomes U+FFFD.
+inline std::string json_text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+//! What values of a type are called in errors.
+template <class T>
+constexpr std::string_view json_kind = "a string";
+template <>
+inline constexpr std::string_view json_kind<bool> = "true or false";
+template <std::floating_point T>
+constexpr std::string_view json_kind<T> = "a number";
+template <std::integral T>
+constexpr std::string_view json_kind<T> = std::unsigned_integral<T> ? "an integer from 0" : "an integer";
+
+//! One value as a T: std::string, bool, a floating-point or an integer type in whose range it must be.
+template <class T>
+Expected<T> json_as(const Json& json, const std::string& field) {
+    const auto wrong = [&] { return bad_field(field, "is not " + std::string(json_kind<T>)); };
+    if constexpr (std::same_as<T, std::string> || std::same_as<T, bool>) {
+        if (!(std::same_as<T, bool> ? json.is_boolean() : json.is_string())) return wrong();
+        return json.template get<T>();
+    } else if constexpr (std::floating_point<T>) {
+        if (!json.is_number()) return wrong();
+        const double value = json.template get<double>();
+        if (std::abs(value) > static_cast<double>(std::numeric_limits<T>::max())) return wrong();
+        return static_cast<T>(value);
+    } else {
+        if (json.is_number_unsigned() && std::in_range<T>(json.template get<std::uint64_t>())) {
+            return static_cast<T>(json.template get<std::uint64_t>());
+        }
+        if (json.is_number_integer() && !json.is_number_unsigned() &&
+            std::in_range<T>(json.template get<std::int64_t>())) {
+            return static_cast<T>(json.template get<std::int64_t>());
+        }
+        return wrong();
+    }
+}
+
+//! The fields of an object. Each is read once by its name; refuse_others() then finds those that nobody knew.
+class Fields {
+public:
+    //! `path` is put before the names in errors, with a dot.
+    static Expected<Fields> of(const Json& json, const std::string& path = {}) {
+        if (!json.is_object()) return bad_field(path, "is not an object");
+        return Fields(json, path.empty() ? "" : path + ".");
+    }
+
+    //! The value, or nullptr where it is absent or null.
+    const Json* find(const std::string& name) {
+        known_.push_back(name);
+        const auto at = object_->find(name);
+        return at == object_->end() || at->is_null() ? nullptr : &*at;
+    }
+
+    //! Sets `to`, if the field is there.
+    template <class T>
+    Status read(const std::string& name, T& to) {
+        const Json* json = find(name);
+        if (json == nullptr) return {};
+        SLUICE_ASSIGN(to, json_as<T>(*json, path(name)));
+        return {};
+    }
+    template <class T>
+    Status read(const std::string& name, std::optional<T>& to) {
+        const Json* json = find(name);
+        if (json == nullptr) return {};
+        SLUICE_ASSIGN(to, json_as<T>(*json, path(name)));
+        return {};
+    }
+
+    //! Sets `to`, from a field that must be there.
+    template <class T>
+    Status require(const std::string& name, T& to) {
+        std::optional<T> value;
+        SLUICE_TRY(read(name, value));
+        if (!value) return bad_field(path(name), "is missing");
+        to = std::move(*value);
+        return {};
+    }
+
+    Status refuse_others() const {
+        for (const auto& [name, value] : object_->items()) {
+            if (std::find(known_.begin(), known_.end(), name) == known_.end()) {
+                return bad_field(path_ + name, quote(name) + " is not a field that is supported here", "leave it out");
+            }
+        }
+        return {};
+    }
+
+    std::string path(const std::string& name) const { return path_ + name; }
+
+private:
+    Fields(const Json& object, std::string path) : object_(&object), path_(std::move(path)) {}
+
+    const Json* object_;
+    std::string path_;
+    std::vector<std::string> known_;
+};
+
+}  // namespace sluice::server

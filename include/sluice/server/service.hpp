@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+//! OpenAI's API over HTTP, in front of an Engine.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <ctime>
+#include <functional>
+#include <memory>
+#include <random>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "sluice/server/engine.hpp"
+#include "sluice/server/http.hpp"
+#include "sluice/server/json.hpp"
+#include "sluice/server/metrics.hpp"
+#include "sluice/server/openai.hpp"
+#include "sluice/server/session.hpp"
+#include "sluice/sink/callback.hpp"
+#include "sluice/sink/sse.hpp"
+#include "sluice/text/utf8_stream.hpp"
+
+namespace sluice::server {
+
+struct ServiceOptions {
+    std::string model_name;
+    std::vector<std::string> api_keys{};  //!< any of them opens all but /health and /; none: no key is asked for
+    std::string_view page{};              //!< HTML for GET /, which must outlive the service; or nothing
+    std::chrono::milliseconds keep_alive{10'000};      //!< a stream that is silent for so long gets a comment
+    std::function<void(const std::string&)> log = {};  //!< gets a line for each answer, from any thread
+};
+
+//! Whether the texts are equal, in a time that does not tell where they differ. `key` is not empty.
+inline bool equal_in_constant_time(std::string_view given, std::string_view key) {
+    unsigned difference = given.size() == key.size() ? 0 : 1;
+    for (std::size_t i = 0; i < given.size(); ++i) {
+        difference |= static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(key[i % key.size()]);
+    }
+    return difference == 0;
+}
+
+//! Answers `http`'s requests: GET /health from the start, everything else once there is an engine. All must outlive the
+//! server's run.
+template <class P>
+class Service {
+public:
+    Service(HttpServer& http, ServiceOptions options) : options_(std::move(options)) {
+        http.set_pre_routing_handler([this](const Request& q, Response& r) {
+            return admit(q, r) ? HttpServer::HandlerResponse::Unhandled : HttpServer::HandlerResponse::Handled;
+        });
+        http.set_error_handler([](const Request&, Response& r) {
+            if (r.body.empty()) refuse(r, r.status, Status(Errc::not_found, "", httplib_reason(r.status)));
+        });
+        http.set_exception_handler([](const Request&, Response& r, std::exception_ptr) {
+            refuse(r, 500, Status(Errc::out_of_capacity, "", "the server failed to handle the request"));
+        });
+        http.Get("/health", [this](const Request&, Response& r) {
+            if (engine(r) != nullptr) reply(r, {{"status", "ok"}});
+        });
+        if (!options_.page.empty()) {
+            http.Get("/", [this](const Request&, Response& r) {
+                r.set_header("Content-Security-Policy",
+                             "default-src 'none'; connect-src 'self'; style-src 'unsafe-inline'; "
+                             "script-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'");
+                r.set_content(options_.page.data(), options_.page.size(), "text/html; charset=utf-8");
+            });
+        }
+        http.Get("/metrics", with_engine([this](Engine<P>& engine, const Request&, Response& r) {
+                     r.set_content(metrics_text(engine.state(), latencies_), "text/plain; version=0.0.4");
+                 }));
+        http.Get("/v1/models", with_engine([this](Engine<P>&, const Request&, Response& r) { models(r); }));
+        http.Get("/props", with_engine([this](Engine<P>& engine, const Request&, Response& r) { props(engine, r); }));
+        add_json(http, "/tokenize", tokenize);
+        add_json(http, "/detokenize", detokenize);
+        add_json(http, "/apply-template", apply_template);
+        add_completions(http, "/v1/chat/completions", openai::parse_chat);
+        add_completions(http, "/v1/completions", openai::parse_completion);
+    }
+    Service(const Service&) = delete;
+    Service& operator=(const Service&) = delete;
+
+    //! From now on requests are answered.
+    void ready(Engine<P>& engine) { engine_ = &engine; }
+
+private:
+    using Request = httplib::Request;
+    using Response = httplib::Response;
+    using EngineRequest = typename Engine<P>::Request;
+
+    // ---- Replies ----
+
+    static void reply(Response& r, const Json& json) { r.set_content(json_text(json), "application/json"); }
+
+    static void refuse(Response& r, int status, const Status& error) {
+        const std::string_view type = status == 401  ? "authentication_error"
+                                      : status < 500 ? "invalid_request_error"
+                                                     : "server_error";
+        r.status = status;
+        r.set_content(sse::error_json(error.message(), type, status, error.where()), "application/json");
+    }
+
+    //! An error that is not the client's: the server is full or going down, or the model is broken.
+    static void fail(Response& r, const Status& error) {
+        const bool later = error.code() == Errc::out_of_capacity || error.code() == Errc::cancelled;
+        if (later) r.set_header("Retry-After", "1");
+        refuse(r, later ? 503 : 500, error);
+    }
+
+    static std::string httplib_reason(int status) {
+        if (status == 404) return "there is nothing at this path for this method";
+        if (status == 413) return "the body is longer than the server takes";
+        return "the request is not valid HTTP that the server takes";
+    }
+
+    //! The engine, or a reply that there is none yet.
+    Engine<P>* engine(Response& r) {
+        Engine<P>* const engine = engine_;
+        if (engine == nullptr) refuse(r, 503, Status(Errc::out_of_capacity, "", "the model is still being loaded"));
+        return engine;
+    }
+
+    template <class Handle>
+    auto with_engine(Handle handle) {
+        return [this, handle](const Request& q, Response& r) {
+            if (Engine<P>* const ready = engine(r)) handle(*ready, q, r);
+        };
+    }
+
+    //! `work_out(engine, fields)` gives the reply's JSON, or what is wrong with the request's.
+    void add_json(HttpServer& http, const char* path, Expected<Json> (*work_out)(const Engine<P>&, Fields&)) {
+        http.Post(path, with_engine([work_out](Engine<P>& engine, const Request& q, Response& r) {
+                      const auto result = [&]() -> Expected<Json> {
+                          SLUICE_ASSIGN(const Json body, parse_object(q.body));
+                          SLUICE_ASSIGN(Fields fields, Fields::of(body));
+                          return work_out(engine, fields);
+                      }();
+                      result.ok() ? reply(r, *result) : refuse(r, 400, result.status());
+                  }));
+    }
+
+    // ---- Who may ask ----
+
+    bool admit(const Request& q, Response& r) const {
+        if (q.has_header("Content-Encoding")) {
+            refuse(r, 415, bad_field("", "compressed bodies are not supported"));
+        } else if (q.path != "/health" && q.path != "/" && !has_key(q.get_header_value("Authorization"))) {
+            refuse(r, 401, bad_field("", "the API key is missing or wrong", "send 'Authorization: Bearer KEY'"));
+        } else {
+            return true;
+        }
+        return false;
+    }
+
+    bool has_key(std::string_view authorization) const {
+        if (options_.api_keys.empty()) return true;
+        constexpr std::string_view scheme = "Bearer ";
+        if (!authorization.starts_with(scheme)) return false;
+        bool found = false;
+        for (const std::string& key : options_.api_keys) {
+            found |= equal_in_constant_time(authorization.substr(scheme.size()), key);
+        }
+        return found;
+    }
+
+    // ---- Facts ----
+
+    void models(Response& r) const {
+        const Json model = {
+            {"id", options_.model_name}, {"object", "model"}, {"created", started_}, {"owned_by", "sluice"}};
+        reply(r, {{"object", "list"}, {"data", Json::array({model})}});
+    }
+
+    void props(const Engine<P>& engine, Response& r) const {
+        const LoadedModel<P>& model = engine.model();
+        reply(r, {{"model", options_.model_name},
+                  {"context", model.context},
+                  {"slots", engine.state().slots},
+                  {"vocabulary", model.forward.vocab()},
+                  {"chat_template", model.vocabulary.chat_template}});
+    }
+
+    //! {"content": text, "parse_special": whether special tokens in it are parsed [true]}
+    static Expected<Json> tokenize(const Engine<P>& engine, Fields& fields) {
+        std::string content;
+        bool parse = true;
+        SLUICE_TRY(fields.require("content", content));
+        SLUICE_TRY(fields.read("parse_special", parse));
+        SLUICE_TRY(fields.refuse_others());
+        const SpecialTokens special = parse ? SpecialTokens::parse : SpecialTokens::as_text;
+        SLUICE_ASSIGN(const std::vector<Token> tokens, engine.model().vocabulary.tokenizer.encode(content, special));
+        return Json{{"tokens", tokens}};
+    }
+
+    //! {"tokens": ids}
+    static Expected<Json> detokenize(const Engine<P>& engine, Fields& fields) {
+        SLUICE_ASSIGN(const std::vector<Token> tokens, openai::read_tokens(fields, "tokens"));
+        SLUICE_TRY(fields.refuse_others());
+        const auto& tokenizer = engine.model().vocabulary.tokenizer;
+        std::string content;
+        Utf8Stream whole;
+        for (const Token token : tokens) {
+            if (token < 0 || static_cast<std::size_t>(token) >= tokenizer.vocab_size()) {
+                return bad_field("tokens", to_text(token) + " is not in the vocabulary");
+            }
+            whole.push(tokenizer.piece(token), content);
+        }
+        whole.flush(content);
+        return Json{{"content", content}};
+    }
+
+    //! The messages and chat_template_kwargs of a chat request.
+    static Expected<Json> apply_template(const Engine<P>&, Fields& fields) {
+        SLUICE_ASSIGN(const openai::Conversation conversation, openai::read_conversation(fields));
+        SLUICE_TRY(fields.refuse_others());
+        SLUICE_ASSIGN(const std::string prompt, chat::render(conversation.messages, conversation.options));
+        return Json{{"prompt", prompt}};
+    }
+
+    // ---- Completions ----
+
+    void add_completions(HttpServer& http, const char* path,
+                         Expected<openai::CompletionRequest> (*parse)(std::string_view)) {
+        http.Post(path, with_engine([this, parse](Engine<P>& engine, const Request& q, Response& r) {
+                      const auto request = parse(q.body);
+                      if (!request.ok()) return refuse(r, 400, request.status());
+                      auto work = to_work(engine, *request);
+                      if (!work.ok()) return refuse(r, 400, work.status());
+                      auto channel = engine.submit(std::move(*work));
+                      if (!channel.ok()) return fail(r, channel.status());
+                      answer(*request, std::move(*channel), q, r);
+                  }));
+    }
+
+    //! What the engine is to do; any error is the client's.
+    Expected<EngineRequest> to_work(const Engine<P>& engine, const openai::CompletionRequest& request) const {
+        const LoadedModel<P>& model = engine.model();
+        for (const TokenBias& bias : request.sampling.logit_bias) {
+            if (static_cast<std::size_t>(bias.token) >= model.forward.vocab()) {
+                return bad_field("logit_bias", "token " + to_text(bias.token) + " is not in the vocabulary");
+            }
+        }
+        SLUICE_ASSIGN(std::vector<Token> prompt, tokens_of(model, request.prompt));
+        SLUICE_ASSIGN(auto sampler, make_standard_sampler(request.sampling));
+        EngineRequest work{.prompt = std::move(prompt), .options = request.generate, .sampler = std::move(sampler)};
+        work.options.seed = request.seed ? static_cast<std::uint64_t>(*request.seed) : std::random_device()();
+        SLUICE_TRY(engine.check(work));
+        return work;
+    }
+
+    static Expected<std::vector<Token>> tokens_of(const LoadedModel<P>& model, const openai::Prompt& prompt) {
+        if (const auto* chat = std::get_if<openai::Conversation>(&prompt)) {
+            return model.chat_prompt(chat->messages, chat->options);
+        }
+        if (const auto* text = std::get_if<std::string>(&prompt)) return model.text_prompt(*text);
+        return std::get<std::vector<Token>>(prompt);
+    }
+
+    //! The session is logged when the last of those who hold it lets go.
+    std::shared_ptr<Session> session(std::shared_ptr<ChannelSink> channel, const std::string& id) {
+        return {new Session(std::move(channel), latencies_), [this, id](Session* ended) {
+                    if (options_.log) options_.log("id=" + id + ' ' + ended->summary());
+                    delete ended;
+                }};
+    }
+
+    void answer(const openai::CompletionRequest& request, std::shared_ptr<ChannelSink> channel, const Request& q,
+                Response& r) {
+        const bool is_chat = request.is_chat();
+        const std::string id = (is_chat ? "chatcmpl-" : "cmpl-") + to_text(started_) + '-' + to_text(++requests_);
+        const sse::Head head{id, options_.model_name, std::time(nullptr), is_chat};
+        const auto running = session(std::move(channel), id);
+        const auto there = [&q] { return client_is_there(q); };
+        if (request.stream) {
+            running->wait(there, options_.keep_alive);
+            if (const auto error = running->early_error()) return fail(r, *error);
+            r.set_header("Cache-Control", "no-cache");
+            r.set_chunked_content_provider(
+                "text/event-stream",
+                [this, running, head, include_usage = request.include_usage](std::size_t, httplib::DataSink& out) {
+                    const auto write = [&](std::string_view text) { return out.write(text.data(), text.size()); };
+                    SseSink sink(head, include_usage, write);
+                    const bool whole =
+                        running->run(sink, out.is_writable, options_.keep_alive, [&] { write(sse::keep_alive); });
+                    if (whole) out.done();
+                    return whole;
+                });
+            return;
+        }
+        std::string text;
+        CallbackSink collect([&](const TokenEvent& event) { text += event.text; });
+        running->run(collect, there, options_.keep_alive, [] {});
+        const auto outcome = running->outcome();
+        if (!outcome.ok()) return fail(r, outcome.status());
+        r.set_content(openai::answer_json(head, text, *outcome), "application/json");
+    }
+
+    const ServiceOptions options_;
+    const std::int64_t started_ = std::time(nullptr);
+    std::atomic<std::uint64_t> requests_{0};
+    std::atomic<Engine<P>*> engine_{nullptr};
+    Latencies latencies_;
+};
+
+}  // namespace sluice::server

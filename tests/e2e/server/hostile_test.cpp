@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Requests that no client should send. Every one gets a 4xx, and the server goes on.
+#include <cstddef>
+#include <doctest/doctest.h>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server.hpp"
+
+using namespace sluice::test;
+
+namespace {
+
+const Json chat = {{"messages", {{{"role", "user"}, {"content", "Hi"}}}}, {"max_tokens", 1}};
+
+//! The error object of a refusal.
+Json error_of(const httplib::Response& response) {
+    INFO(response.status << ": " << response.body);
+    CHECK(response.status >= 400);
+    CHECK(response.status < 500);
+    const Json error = Json::parse(response.body).at("error");
+    CHECK(error.at("type") == "invalid_request_error");
+    CHECK(error.at("code") == response.status);
+    CHECK_FALSE(error.at("message").get<std::string>().empty());
+    return error;
+}
+
+}  // namespace
+
+TEST_CASE("serve: a field of the wrong type or range is a 400 that names it") {
+    const Server server;
+    const std::vector<std::string> values = {"true", "-1",        "0.5",  "1e300", "\"text\"",
+                                             "[1]",  "{\"a\":1}", "[[]]", "\"\""};
+    // The fields, and which of the values they take.
+    const std::vector<std::pair<std::string, std::vector<std::string>>> fields = {
+        {"messages", {}},
+        {"temperature", {"0.5"}},
+        {"top_p", {"0.5", "-1"}},
+        {"top_k", {}},
+        {"min_p", {"0.5"}},
+        {"seed", {"-1"}},
+        {"max_tokens", {}},
+        {"max_completion_tokens", {}},
+        {"stop", {"\"text\""}},
+        {"presence_penalty", {"0.5", "-1"}},
+        {"frequency_penalty", {"0.5", "-1"}},
+        {"repeat_penalty", {"0.5"}},
+        {"repetition_penalty", {"0.5"}},
+        {"repeat_last_n", {"-1"}},
+        {"logit_bias", {}},
+        {"logprobs", {}},
+        {"n", {}},
+        {"response_format", {}},
+        {"chat_template_kwargs", {}},
+        {"ignore_eos", {"true"}},
+        {"stream", {"true"}},
+        {"stream_options", {}},
+        {"model", {"\"text\"", "\"\""}},
+        {"user", {"\"text\"", "\"\""}},
+        {"no_such_field", {}},
+    };
+    for (const auto& [field, allowed] : fields) {
+        for (const std::string& value : values) {
+            Json body = chat;
+            body[field] = Json::parse(value);
+            const httplib::Response response = server.post("/v1/chat/completions", body.dump());
+            INFO(field << " = " << value << ": " << response.body);
+            if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) {
+                CHECK(response.status == 200);
+                continue;
+            }
+            const std::string param = error_of(response).at("param");
+            const std::string name = field.starts_with("repe") && field != "repeat_last_n" ? "repe" : field;
+            CHECK(param.starts_with(name == "max_completion_tokens" ? "max_" : name));
+        }
+    }
+}
+
+TEST_CASE("serve: messages of every wrong shape are refused") {
+    const Server server;
+    for (const char* messages :
+         {"[]", "[1]", "[{}]", R"([{"role":"user"}])", R"([{"content":"Hi"}])", R"([{"role":"king","content":"Hi"}])",
+          R"([{"role":1,"content":"Hi"}])", R"([{"role":"user","content":1}])", R"([{"role":"user","content":[1]}])",
+          R"([{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}])",
+          R"([{"role":"user","content":"Hi","more":1}])"}) {
+        INFO(messages);
+        const Json error =
+            error_of(server.post("/v1/chat/completions", R"({"messages":)" + std::string(messages) + "}"));
+        CHECK(error.at("param").get<std::string>().starts_with("messages"));
+    }
+}
+
+TEST_CASE("serve: what is not JSON, nests deep, is long or is not UTF-8 is refused") {
+    const Server server;
+    std::string deep(3000, '[');
+    for (const std::string& body :
+         {std::string(), std::string("nonsense"), std::string("[]"), std::string("{"), std::string("{\"prompt\":NaN}"),
+          deep, "{\"prompt\":" + deep + std::string(3000, ']') + "}", std::string("{\"prompt\":\"\xFF\"}"),
+          std::string("{\"prompt\":\"\0\"}", 13), std::string(100000, '{')}) {
+        error_of(server.post("/v1/completions", body));
+        error_of(server.post("/tokenize", body));
+    }
+    const httplib::Response too_long = server.post("/v1/completions", std::string(9 << 20, ' '));
+    CHECK(too_long.status == 413);
+    error_of(too_long);
+    CHECK(server.client().Post("/v1/completions", {{"Content-Encoding", "gzip"}}, "x", "text/json")->status == 415);
+    CHECK(server.client().Get("/v1/completions")->status == 404);
+    CHECK(server.post_json("/v1/completions", {{"prompt", "Once"}, {"max_tokens", 1}}).contains("usage"));
+}
+
+TEST_CASE("serve: a prompt that does not fit is a 400 with both numbers") {
+    const Server server({"-c", "32"});
+    const httplib::Response response = server.post("/v1/completions", Json{{"prompt", std::vector<int>(40, 5)}}.dump());
+    const Json error = error_of(response);
+    CHECK(error.at("param") == "prompt");
+    CHECK(error.at("message") ==
+          "prompt: has 40 tokens, but the context of 32 has room for 31; shorten it or load with a larger context");
+    error_of(server.post("/v1/completions", R"({"prompt": []})"));
+    error_of(server.post("/v1/completions", R"({"prompt": [-1]})"));
+    error_of(server.post("/v1/completions", R"({"prompt": [2048]})"));
+    error_of(server.post("/v1/completions", R"({"prompt": "x", "logit_bias": {"2048": 1}})"));
+    error_of(server.post("/v1/completions", R"({"prompt": "x", "logit_bias": {"x": 1}})"));
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The program `serve` on a free port, and clients of it: well-behaved ones, and bare sockets for the others.
+#pragma once
+
+#include <arpa/inet.h>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <doctest/doctest.h>
+#include <filesystem>
+#include <httplib.h>
+#include <iterator>
+#include <netinet/in.h>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+#include "e2e/program.hpp"
+
+namespace sluice::test {
+
+using Json = nlohmann::json;
+
+class Server {
+public:
+    explicit Server(std::vector<std::string> flags = {}, bool wait_until_ready = true)
+        : program_("serve", with_port(std::move(flags))) {
+        constexpr std::string_view listening = "Listening on http://127.0.0.1:";
+        program_.read_until(listening);
+        program_.read_until("\n");
+        port_ = std::stoi(program_.out().substr(listening.size()));
+        while (wait_until_ready && client().Get("/health").value().status != 200) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+    }
+
+    httplib::Client client() const {
+        httplib::Client client("127.0.0.1", port_);
+        client.set_read_timeout(60);
+        return client;
+    }
+
+    httplib::Response post(const std::string& path, const std::string& body) const {
+        auto response = client().Post(path, body, "application/json");
+        REQUIRE_MESSAGE(response, "no response from " << path);
+        return response.value();
+    }
+    Json post_json(const std::string& path, const Json& body) const {
+        const httplib::Response response = post(path, body.dump());
+        INFO(response.body);
+        REQUIRE(response.status == 200);
+        return Json::parse(response.body);
+    }
+
+    //! A gauge or counter of /metrics.
+    std::uint64_t metric(const std::string& name) const {
+        const std::string text = client().Get("/metrics").value().body;
+        const std::size_t at = text.find("\nsluice_" + name + " ");
+        REQUIRE(at != text.npos);
+        return std::stoull(text.substr(text.find(' ', at) + 1));
+    }
+    //! Waits until a metric has the value.
+    void wait_for(const std::string& name, std::uint64_t value) const {
+        for (int i = 0; i < 6000 && metric(name) != value; ++i) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        }
+        CHECK_MESSAGE(metric(name) == value, name);
+    }
+
+    //! Entries of a folder of /proc/PID: "fd", "task".
+    std::size_t count(const std::string& what) const {
+        const std::filesystem::directory_iterator entries("/proc/" + std::to_string(program_.pid()) + '/' + what);
+        return static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+    }
+
+    Program& program() { return program_; }
+    int port() const { return port_; }
+
+private:
+    static std::vector<std::string> with_port(std::vector<std::string> flags) {
+        flags.insert(flags.end(), {"--port", "0"});
+        return flags;
+    }
+
+    Program program_;
+    int port_ = 0;
+};
+
+//! The data of the events of a stream, in order; what is not an event or a comment fails the test.
+inline std::vector<std::string> events_of(std::string_view stream) {
+    constexpr std::string_view data = "data: ";
+    std::vector<std::string> events;
+    while (!stream.empty()) {
+        const std::size_t end = stream.find("\n\n");
+        REQUIRE(end != stream.npos);
+        if (!stream.starts_with(':')) {
+            REQUIRE(stream.starts_with(data));
+            events.emplace_back(stream.substr(data.size(), end - data.size()));
+        }
+        stream.remove_prefix(end + 2);
+    }
+    return events;
+}
+
+//! The text of a completion's or chat's events.
+inline std::string text_of(const std::vector<std::string>& events) {
+    std::string text;
+    for (const std::string& event : events) {
+        if (event == "[DONE]") continue;
+        const Json chunk = Json::parse(event);
+        for (const Json& choice : chunk.at("choices")) {
+            text += choice.contains("text") ? choice.at("text").get<std::string>()
+                                            : choice.at("delta").value("content", "");
+        }
+    }
+    return text;
+}
+
+//! A connection that sends what it is told, and leaves as it is told.
+class BareClient {
+public:
+    explicit BareClient(const Server& server) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(static_cast<std::uint16_t>(server.port()));
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        REQUIRE(::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+    }
+    ~BareClient() { ::close(fd_); }
+    BareClient(const BareClient&) = delete;
+    BareClient& operator=(const BareClient&) = delete;
+
+    void send(std::string_view text) {
+        REQUIRE(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
+    }
+    void post(const std::string& path, const Json& body) {
+        const std::string text = body.dump();
+        send("POST " + path + " HTTP/1.1\r\nHost: me\r\nContent-Length: " + std::to_string(text.size()) + "\r\n\r\n" +
+             text);
+    }
+    //! Some bytes; nothing at the end.
+    std::string receive() {
+        char buffer[4096];
+        const ssize_t count = ::recv(fd_, buffer, sizeof buffer, 0);
+        return std::string(buffer, static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    }
+    //! Leaves with a reset instead of a proper end.
+    void reset() {
+        const linger at_once{1, 0};
+        ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
+
+private:
+    int fd_;
+};
+
+}  // namespace sluice::test

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sluice/server/json.hpp"
+
+#include <cstdint>
+#include <doctest/doctest.h>
+#include <optional>
+#include <string>
+
+using namespace sluice;
+using namespace sluice::server;
+
+TEST_CASE("json: nesting is counted outside strings") {
+    CHECK(nesting_depth("") == 0);
+    CHECK(nesting_depth("{}") == 1);
+    CHECK(nesting_depth(R"({"a":[[]],"b":[]})") == 3);
+    CHECK(nesting_depth(R"({"[[[\"[[":"\\"}[[)") == 2);
+    CHECK(nesting_depth("]]]][") == 1);
+    CHECK(nesting_depth(std::string(3000, '[')) == 3000);
+}
+
+TEST_CASE("json: a body is one object, within the depth") {
+    const auto nested = [](std::size_t depth) {
+        return "{\"a\":" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";
+    };
+    CHECK(parse_object(nested(64)).ok());
+    CHECK(parse_object(nested(65)).status().message() == "the body nests deeper than 64 levels");
+    for (const char* text : {"", "{", "nul", "{\"a\":NaN}", "{} {}", "{\"\xC3\":1}"}) {
+        CHECK(parse_object(text).status().message() == "the body is not valid JSON");
+    }
+    CHECK(parse_object("[1]").status().message() == "the body is not a JSON object");
+}
+
+TEST_CASE("json: numbers must be in the range of their type") {
+    const auto as_int = [](const char* text) { return json_as<std::int32_t>(Json::parse(text), "x").ok(); };
+    CHECK(as_int("2147483647"));
+    CHECK(as_int("-2147483648"));
+    CHECK_FALSE(as_int("2147483648"));
+    CHECK_FALSE(as_int("-2147483649"));
+    CHECK_FALSE(as_int("18446744073709551615"));
+    CHECK_FALSE(as_int("1.0"));
+    CHECK_FALSE(as_int("true"));
+    CHECK(json_as<std::uint64_t>(Json::parse("18446744073709551615"), "x").ok());
+    CHECK_FALSE(json_as<std::uint64_t>(Json::parse("-1"), "x").ok());
+    CHECK(*json_as<float>(Json::parse("7"), "x") == 7.0F);
+    CHECK_FALSE(json_as<float>(Json::parse("1e39"), "x").ok());
+    CHECK_FALSE(json_as<float>(Json::parse("\"1\""), "x").ok());
+}
+
+TEST_CASE("json: fields are read by name, and those left over are refused by theirs") {
+    const Json json = Json::parse(R"({"a": 1, "b": null, "c": "x", "d": {"e": 2}})");
+    auto fields = Fields::of(json);
+    REQUIRE(fields.ok());
+    int a = 0, b = 5;
+    std::string c;
+    CHECK(fields->read("a", a).ok());
+    CHECK(a == 1);
+    CHECK(fields->read("b", b).ok());
+    CHECK(b == 5);
+    CHECK(fields->read("absent", b).ok());
+    CHECK(fields->require("b", b).message() == "b: is missing");
+    CHECK(fields->require("c", c).ok());
+    CHECK(fields->refuse_others().message() == "d: 'd' is not a field that is supported here; leave it out");
+    auto inner = Fields::of(*fields->find("d"), "d");
+    REQUIRE(inner.ok());
+    CHECK(inner->read("e", c).message() == "d.e: is not a string");
+    CHECK(fields->refuse_others().ok());
+    CHECK(Fields::of(Json(3), "d").status().message() == "d: is not an object");
+}
