@@ -26,10 +26,10 @@ foreach(compiler IN LISTS other_compilers)
     add_header_test(sluice/sluice.hpp ${compiler})
 endforeach()
 
-# The laws' headers compile together, with either compiler.
+# The laws' headers compile together with the other compiler too; with this one, their tests have shown it.
 file(GLOB_RECURSE law_headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/contracts/sluice/*.hpp)
 list(TRANSFORM law_headers PREPEND "-include;")
-foreach(compiler IN LISTS compilers)
+foreach(compiler IN LISTS other_compilers)
     set(name "header: the contracts compile together (${compiler})")
     add_test(NAME ${name} COMMAND ${${compiler}_command} @${compile_arguments} ${${compiler}_warnings} -fsyntax-only
              ${law_headers} -x c++ /dev/null)
