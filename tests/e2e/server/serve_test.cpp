@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "../bad_files.hpp"
 #include "server.hpp"
 
 using namespace sluice::test;
@@ -245,4 +246,21 @@ TEST_CASE("serve: the chat page asks nobody but its own server") {
     for (const char* outside : {"http:", "https:", "//cdn", "innerHTML", "src=", "href="}) {
         CHECK_MESSAGE(page->body.find(outside) == std::string::npos, outside);
     }
+}
+
+TEST_CASE("serve: a dense or foreign file is refused by its architecture, and never answers") {
+    const TempFolder folder;
+    std::size_t refused = 0;
+    for (const NamedFile& file : unfit_files()) {
+        const bool is_other = file.name == "dense.gguf" || file.name == "llama.gguf" || file.name == "qwen35moe.gguf";
+        if (!is_other) continue;
+        write_file(folder / file.name, file.make());
+        const Outcome outcome = run("serve", {"-m", (folder / file.name).string(), "--port", "0"});
+        CAPTURE(outcome.err);
+        CHECK(outcome.code == 1);
+        CHECK(outcome.err.find(file.name + ": key 'general.architecture'") != std::string::npos);
+        CHECK(outcome.err.find("qwen3moe") != std::string::npos);
+        ++refused;
+    }
+    CHECK(refused == 3);
 }
