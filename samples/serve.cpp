@@ -116,7 +116,7 @@ Status serve(const Options& o) {
     while (!http.is_running()) std::this_thread::yield();
     std::cout << "Listening on http://" << address << std::endl;
     std::unique_ptr<Engine> engine;  // outlives the requests
-    const Status status = run(o, service, engine, interrupted);
+    Status status = run(o, service, engine, interrupted);
     http.stop();
     listener.join();
     return status;

@@ -34,7 +34,7 @@ public:
         for (std::size_t i = 0; i < counts_.size(); ++i) {
             below += counts_[i];
             const std::string bound = i < bounds.size() ? to_text(bounds[i]) : "+Inf";
-            out += name + "_bucket{le=\"" + bound + "\"} " + to_text(below) + '\n';
+            out.append(name).append("_bucket{le=\"").append(bound).append("\"} ").append(to_text(below)).append("\n");
         }
         out += name + "_sum " + to_text(sum_) + '\n' + name + "_count " + to_text(below) + '\n';
     }

@@ -58,7 +58,7 @@ public:
         http.set_error_handler([](const Request&, Response& r) {
             if (r.body.empty()) refuse(r, r.status, Status(Errc::not_found, "", httplib_reason(r.status)));
         });
-        http.set_exception_handler([](const Request&, Response& r, std::exception_ptr) {
+        http.set_exception_handler([](const Request&, Response& r, const std::exception_ptr&) {
             refuse(r, 500, Status(Errc::out_of_capacity, "", "the server failed to handle the request"));
         });
         http.Get("/health", [this](const Request&, Response& r) {
