@@ -246,6 +246,14 @@ protected:
         const auto second = V::template row_words<0>(tile.base + at + block_bytes, tile.offset.data());
         V::store_bytes(unit, V::low_halves(first, second));
     }
+
+    //! For formats whose levels are the N bytes behind d.
+    template <std::size_t N>
+    static SLUICE_INLINE void pack_bytes(const RowTile& tile, std::size_t at, std::byte* unit) {
+        pack_d(tile, at, unit);
+        interleave<V, N>(tile, at + 2, unit, 1);
+        interleave<V, N>(tile, at + block_bytes + 2, unit, 1 + N / 4);
+    }
 };
 
 }  // namespace detail
@@ -256,9 +264,7 @@ struct Interleaved<quant::Q8_0, V> : detail::InterleavedPair<quant::Q8_0, V> {
     static constexpr std::size_t words = 17;
 
     static SLUICE_INLINE void pack(const RowTile& tile, std::size_t at, std::byte* unit) {
-        Interleaved::pack_d(tile, at, unit);
-        detail::interleave<V, 32>(tile, at + 2, unit, 1);
-        detail::interleave<V, 32>(tile, at + Interleaved::block_bytes + 2, unit, 9);
+        Interleaved::template pack_bytes<32>(tile, at, unit);
     }
     template <std::size_t S>
     static SLUICE_INLINE typename V::Bytes levels(const std::byte* unit, std::size_t i) {
@@ -272,9 +278,7 @@ struct Interleaved<quant::Q4_0, V> : detail::InterleavedPair<quant::Q4_0, V> {
     static constexpr std::size_t words = 9;
 
     static SLUICE_INLINE void pack(const RowTile& tile, std::size_t at, std::byte* unit) {
-        Interleaved::pack_d(tile, at, unit);
-        detail::interleave<V, 16>(tile, at + 2, unit, 1);
-        detail::interleave<V, 16>(tile, at + Interleaved::block_bytes + 2, unit, 5);
+        Interleaved::template pack_bytes<16>(tile, at, unit);
     }
     template <std::size_t S>
     static SLUICE_INLINE typename V::Bytes levels(const std::byte* unit, std::size_t i) {

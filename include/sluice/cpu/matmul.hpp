@@ -35,7 +35,7 @@ void multiply(const Matrix& weights, std::size_t first_row, std::size_t last_row
         } else {
             constexpr std::size_t unit_bytes = Interleaved<F, V>::words * 64;
             const std::size_t units = Unit<F>::count(weights.cols);
-            if (weights.interleaved) {
+            if (weights.interleaved) {  // in one piece already
                 const auto panel_at = [&](std::size_t u) { return Panel{tile.base + u * unit_bytes, units - u}; };
                 multiply_integers<F, V>(panel_at, weights.cols, columns, row, n);
                 continue;

@@ -45,7 +45,7 @@ SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typena
 
     // A few columns leave room for the sums of several groups at once: of all that share the bytes of a weight word.
     constexpr std::size_t strips = L::group / 16,
-                          together = C <= 2 ? std::min<std::size_t>(128, L::size) / L::group : 1;
+                          together = C <= 2 ? std::clamp<std::size_t>(128 / L::group, 1, L::groups) : 1;
     typename V::I32 isum[C];
     for_each_constant<L::groups / together>([&](auto turn) SLUICE_INLINE_LAMBDA {
         constexpr std::size_t first = turn() * together;

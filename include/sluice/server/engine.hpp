@@ -240,7 +240,8 @@ private:
         for (std::size_t i = 0; i < slots_.size(); ++i) {
             if (slots_[i].job) order_.push_back(i);
         }
-        std::ranges::sort(order_, {}, [&](std::size_t i) { return std::pair(pending(i) > 1, slots_[i].turn); });
+        const auto rank = [&](std::size_t i) { return std::pair(pending(i) > 1, slots_[i].turn); };
+        std::sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
         std::size_t most = model_.forward.max_rows();
         for (const std::size_t i : order_) {
             const bool decodes = pending(i) == 1;

@@ -49,6 +49,26 @@ struct OwnInteger {
     }
 };
 
+//! One group as wide as the widest block, and no minima.
+struct OwnWide {
+    static constexpr auto format = static_cast<quant::Format>(1002);
+    static constexpr std::string_view name = "OwnWide";
+    static constexpr std::size_t block_size = 256;
+    using Activation = quant::Q8View<256>;
+    using Levels = quant::Levels<256, 256>;
+    struct Block {
+        Half d;
+        std::int8_t q[256];
+    };
+    static Levels unpack(const Block& block) {
+        Levels levels;
+        std::memcpy(levels.q, block.q, 256);
+        levels.scale[0] = -3;
+        levels.d = to_float(block.d);
+        return levels;
+    }
+};
+
 //! And a float format: signed bytes in sixteenths.
 struct OwnFloat {
     static constexpr auto format = static_cast<quant::Format>(1001);
@@ -59,7 +79,7 @@ struct OwnFloat {
     static float decode(Block value) { return static_cast<float>(value) / 16; }
 };
 
-static_assert(BlockFormat<OwnInteger> && BlockFormat<OwnFloat>);
+static_assert(BlockFormat<OwnInteger> && BlockFormat<OwnWide> && BlockFormat<OwnFloat>);
 
 enum class Content { random, extreme, hostile };
 
@@ -193,5 +213,8 @@ TEST_CASE_TEMPLATE_DEFINE("matmul: every kernel gives the bits of the reference"
     check_kernels<quant::BF16, V>();
     check_kernels<OwnInteger, V>();
     check_kernels<OwnFloat, V>();
+    for (std::size_t columns = 1; columns <= 3; ++columns) {
+        CHECK(wrong_products<OwnWide, V>(20, 3 * 256, columns, 1, 19, Content::extreme, 82) == 0);
+    }
 }
 TEST_CASE_TEMPLATE_APPLY(every_backend, simd::Backends);
