@@ -4,6 +4,7 @@
 #include <atomic>
 #include <span>
 
+template struct sluice::LoadedModel<samples::Policies>;
 template sluice::Status sluice::model::Forward<samples::Policies>::operator()(samples::Policies::Executor&,
                                                                               samples::Policies::KvCache&,
                                                                               std::span<const sluice::Row>,

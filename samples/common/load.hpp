@@ -23,7 +23,8 @@ sluice::Expected<sluice::Pipeline<P>> load(const ModelOptions& options) {
 
 }  // namespace samples
 
-//! Compiled once for all programs, in load.cpp: the kernels are most of a pipeline.
+//! Compiled once for all programs, in load.cpp: reading a file and the kernels are most of a pipeline.
+extern template struct sluice::LoadedModel<samples::Policies>;
 extern template sluice::Status sluice::model::Forward<samples::Policies>::operator()(samples::Policies::Executor&,
                                                                                      samples::Policies::KvCache&,
                                                                                      std::span<const sluice::Row>,

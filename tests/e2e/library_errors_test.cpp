@@ -21,7 +21,7 @@ using namespace sluice::test;
 
 namespace {
 
-const std::string story = SLUICE_SOURCE_DIR "/samples/models/story-Q4_K_M.gguf";
+const std::string story_model = SLUICE_SOURCE_DIR "/samples/models/story_model-Q4_K_M.gguf";
 
 using StoryPipeline = Pipeline<Qwen3MoeCpu<quant::Q4_K_M>>;
 
@@ -72,7 +72,7 @@ TEST_CASE("errors: wrong calls of the library") {
     };
     const auto forward = [&](const std::vector<Row>& rows) { return forward_to(room, rows); };
 
-    auto pipeline = StoryPipeline::load(story, {.context = 8, .threads = 1});
+    auto pipeline = StoryPipeline::load(story_model, {.context = 8, .threads = 1});
     REQUIRE_MESSAGE(pipeline.ok(), pipeline.status().message());
     auto sampler = make_standard_sampler({});
     REQUIRE(sampler.ok());
@@ -80,7 +80,7 @@ TEST_CASE("errors: wrong calls of the library") {
         CallbackSink sink([](const TokenEvent&) {});
         return error_of(pipeline->generate(prompt, {.stop = std::move(stop)}, *sampler, sink));
     };
-    const auto load = [](LoadOptions options) { return error_of(StoryPipeline::load(story, options)); };
+    const auto load = [](LoadOptions options) { return error_of(StoryPipeline::load(story_model, options)); };
 
     const std::map<std::string, std::function<Status()>> calls = {
         {"forward({})", [&] { return forward({}); }},

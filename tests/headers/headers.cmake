@@ -43,6 +43,7 @@ set_tests_properties(${name} PROPERTIES LABELS header)
 
 add_executable(everything_twice headers/everything_twice.cpp headers/everything_again.cpp)
 target_link_libraries(everything_twice PRIVATE test_support)
+set_target_properties(everything_twice PROPERTIES UNITY_BUILD OFF)
 set(name "header: two translation units that include everything link")
 add_test(NAME ${name} COMMAND everything_twice)
 set_tests_properties(${name} PROPERTIES LABELS header)

@@ -41,6 +41,9 @@ struct LoadOptions {
 };
 
 //! The parts that a Pipeline (one conversation) or a server::Engine (several at once) works with. P is a policy bundle.
+//!
+//! What takes long to compile is defined below the class, and so not inline: `extern template` keeps a program's other
+//! translation units from compiling it once more (samples/common/load.hpp does so).
 template <class P>
 struct LoadedModel {
     gguf::File file;
@@ -49,50 +52,20 @@ struct LoadedModel {
     std::size_t context;  //!< positions of a sequence
     std::unique_ptr<typename P::Executor> executor;
     typename P::KvCache cache;
-    model::Forward<P> forward;
+    typename P::template Forward<P> forward;
 
     //! Opens a model file, or says what is wrong with it. The cache has room for `sequences`, each as
     //! long as the context.
     static Expected<LoadedModel> load(const std::filesystem::path& path, const LoadOptions& options = {},
-                                      std::size_t sequences = 1) {
-        if (options.threads > LoadOptions::max_threads) {
-            return Status(
-                Errc::invalid_argument, "threads",
-                std::to_string(options.threads) + " are more than " + std::to_string(LoadOptions::max_threads),
-                "give as many as the machine has processors, or 0");
-        }
-        try {
-            return load_unguarded(path, options, sequences);
-        } catch (const std::bad_alloc&) {
-            return Status(Errc::out_of_capacity, path.string(),
-                          "not enough memory for " +
-                              (options.context == 0 ? std::string("the model's whole context")
-                                                    : "a context of " + std::to_string(options.context) + " positions"),
-                          "load with a smaller context");
-        } catch (const std::system_error& error) {
-            return Status(Errc::out_of_capacity, "threads", "could not be started: " + error.code().message(),
-                          "load with fewer threads");
-        }
-    }
+                                      std::size_t sequences = 1);
 
     //! A text as a prompt: special tokens in it are parsed, so it is not for what strangers write (see chat_prompt),
     //! and the file's beginning-of-sequence token is put in front where the file asks for that.
-    Expected<std::vector<Token>> text_prompt(std::string_view text) const {
-        SLUICE_ASSIGN(std::vector<Token> tokens, vocabulary.tokenizer.encode(text, SpecialTokens::parse));
-        if (vocabulary.bos) tokens.insert(tokens.begin(), *vocabulary.bos);
-        return tokens;
-    }
+    Expected<std::vector<Token>> text_prompt(std::string_view text) const;
 
     //! A conversation as a prompt, in Qwen3's format; an error where the file has another chat template.
     Expected<std::vector<Token>> chat_prompt(std::span<const chat::Message> messages,
-                                             const chat::Options& options = {}) const {
-        if (chat::template_fit(vocabulary.chat_template) == chat::TemplateFit::other) {
-            return Status(Errc::unsupported, file.name() + ": key 'tokenizer.chat_template'",
-                          vocabulary.chat_template.empty() ? "is missing" : "is not Qwen3's",
-                          "prompt this model with plain text in its own format");
-        }
-        return chat::encode(vocabulary.tokenizer, messages, options);
-    }
+                                             const chat::Options& options = {}) const;
 
     //! A prompt must have a token, and `most` at most.
     Status check_prompt(std::span<const Token> prompt, std::size_t most) const {
@@ -111,42 +84,92 @@ struct LoadedModel {
 private:
     //! load(), but memory and threads that run out are exceptions, as the standard library throws them.
     static Expected<LoadedModel> load_unguarded(const std::filesystem::path& path, const LoadOptions& options,
-                                                std::size_t sequences) {
-        SLUICE_ASSIGN(gguf::File file, gguf::File::open(path));
-        SLUICE_ASSIGN(model::Model<P> model, model::Model<P>::read(file, options.interleave_limit));
-        const model::Hyperparameters h = model.hyperparameters;
-        SLUICE_ASSIGN(auto vocabulary, read_vocabulary<typename P::Tokenizer>(file, options.normalization));
-        if (vocabulary.tokenizer.vocab_size() > h.shape.vocab) {
-            return Status(Errc::corrupt, file.name() + ": key 'tokenizer.ggml.tokens'",
-                          "has " + std::to_string(vocabulary.tokenizer.vocab_size()) +
-                              " tokens, but the model knows only " + std::to_string(h.shape.vocab),
-                          "convert the model again");
-        }
-        const bool whole = options.context == 0 || options.context > h.context;
-        const std::size_t context = whole ? h.context : options.context;
-        const std::size_t batch = std::max(std::clamp<std::size_t>(options.batch, 1, context), sequences);
-        auto executor = make_executor(options.threads);
-        const KvCacheShape cache{h.shape.layers, h.shape.kv_heads, h.shape.head_dim, sequences, context};
-        const model::ForwardLimits limits{batch, context, executor->size()};
-        LoadedModel loaded{std::move(file),
-                           h,
-                           std::move(vocabulary),
-                           context,
-                           std::move(executor),
-                           typename P::KvCache(cache),
-                           model::Forward<P>(std::move(model), limits)};
-        return loaded;
-    }
+                                                std::size_t sequences);
 
-    static std::unique_ptr<typename P::Executor> make_executor(std::size_t threads) {
-        if constexpr (std::constructible_from<typename P::Executor, std::size_t>) {
+    static Expected<std::unique_ptr<typename P::Executor>> make_executor(std::size_t threads) {
+        using E = typename P::Executor;
+        if constexpr (std::constructible_from<E, std::size_t>) {
             const std::size_t all =
                 std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, LoadOptions::max_threads);
-            return std::make_unique<typename P::Executor>(threads == 0 ? all : threads);
+            return std::make_unique<E>(threads == 0 ? all : threads);
+        } else if constexpr (requires { E::create(); }) {  // a device, which may be missing
+            SLUICE_ASSIGN(E device, E::create());
+            return std::make_unique<E>(std::move(device));
         } else {
-            return std::make_unique<typename P::Executor>();
+            return std::make_unique<E>();
         }
     }
 };
+
+template <class P>
+Expected<LoadedModel<P>> LoadedModel<P>::load(const std::filesystem::path& path, const LoadOptions& options,
+                                              std::size_t sequences) {
+    if (options.threads > LoadOptions::max_threads) {
+        return Status(Errc::invalid_argument, "threads",
+                      std::to_string(options.threads) + " are more than " + std::to_string(LoadOptions::max_threads),
+                      "give as many as the machine has processors, or 0");
+    }
+    try {
+        return load_unguarded(path, options, sequences);
+    } catch (const std::bad_alloc&) {
+        return Status(Errc::out_of_capacity, path.string(),
+                      "not enough memory for " +
+                          (options.context == 0 ? std::string("the model's whole context")
+                                                : "a context of " + std::to_string(options.context) + " positions"),
+                      "load with a smaller context");
+    } catch (const std::system_error& error) {
+        return Status(Errc::out_of_capacity, "threads", "could not be started: " + error.code().message(),
+                      "load with fewer threads");
+    }
+}
+
+template <class P>
+Expected<LoadedModel<P>> LoadedModel<P>::load_unguarded(const std::filesystem::path& path, const LoadOptions& options,
+                                                        std::size_t sequences) {
+    using Forward = typename P::template Forward<P>;
+    SLUICE_ASSIGN(gguf::File file, gguf::File::open(path));
+    const std::size_t interleave_limit = Forward::reads_interleaved ? options.interleave_limit : 0;
+    SLUICE_ASSIGN(model::Model<P> model, model::Model<P>::read(file, interleave_limit));
+    const model::Hyperparameters h = model.hyperparameters;
+    SLUICE_ASSIGN(auto vocabulary, read_vocabulary<typename P::Tokenizer>(file, options.normalization));
+    if (vocabulary.tokenizer.vocab_size() > h.shape.vocab) {
+        return Status(Errc::corrupt, file.name() + ": key 'tokenizer.ggml.tokens'",
+                      "has " + std::to_string(vocabulary.tokenizer.vocab_size()) +
+                          " tokens, but the model knows only " + std::to_string(h.shape.vocab),
+                      "convert the model again");
+    }
+    const bool whole = options.context == 0 || options.context > h.context;
+    const std::size_t context = whole ? h.context : options.context;
+    const std::size_t batch = std::max(std::clamp<std::size_t>(options.batch, 1, context), sequences);
+    SLUICE_ASSIGN(auto executor, make_executor(options.threads));
+    const KvCacheShape cache{h.shape.layers, h.shape.kv_heads, h.shape.head_dim, sequences, context};
+    SLUICE_ASSIGN(auto ready, Forward::create(*executor, std::move(model), cache, batch));
+    LoadedModel loaded{.file = std::move(file),
+                       .hyperparameters = h,
+                       .vocabulary = std::move(vocabulary),
+                       .context = context,
+                       .executor = std::move(executor),
+                       .cache = std::move(ready.cache),
+                       .forward = std::move(ready.forward)};
+    return loaded;
+}
+
+template <class P>
+Expected<std::vector<Token>> LoadedModel<P>::text_prompt(std::string_view text) const {
+    SLUICE_ASSIGN(std::vector<Token> tokens, vocabulary.tokenizer.encode(text, SpecialTokens::parse));
+    if (vocabulary.bos) tokens.insert(tokens.begin(), *vocabulary.bos);
+    return tokens;
+}
+
+template <class P>
+Expected<std::vector<Token>> LoadedModel<P>::chat_prompt(std::span<const chat::Message> messages,
+                                                         const chat::Options& options) const {
+    if (chat::template_fit(vocabulary.chat_template) == chat::TemplateFit::other) {
+        return Status(Errc::unsupported, file.name() + ": key 'tokenizer.chat_template'",
+                      vocabulary.chat_template.empty() ? "is missing" : "is not Qwen3's",
+                      "prompt this model with plain text in its own format");
+    }
+    return chat::encode(vocabulary.tokenizer, messages, options);
+}
 
 }  // namespace sluice

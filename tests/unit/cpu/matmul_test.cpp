@@ -20,8 +20,10 @@
 #include "sluice/quant/dot_reference.hpp"
 #include "sluice/quant/row.hpp"
 #include "sluice/quant/sets.hpp"
+#include "support/numbers.hpp"
 
 using namespace sluice;
+using namespace sluice::test;
 
 namespace {
 
@@ -127,10 +129,6 @@ std::vector<float> activations(std::size_t k, Content content, std::mt19937& ran
         if (content == Content::hostile && random() % 4000 == 0) value = std::numeric_limits<float>::infinity();
     }
     return x;
-}
-
-bool same_bits(float a, float b) {
-    return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b) || (std::isnan(a) && std::isnan(b));
 }
 
 //! Wrong elements of the product of `rows` rows and `count` columns, of rows [first, last) only, from rows as in a file

@@ -264,7 +264,7 @@ struct FirstSentence {  // collects text up to the first full stop
 namespace {
 
 const std::string model_path = SLUICE_SOURCE_DIR "/samples/models/story-Q4_K_M.gguf";
-constexpr std::string_view prompt = "Once upon a time, there was a curious fox named Pip. He lived";
+constexpr std::string_view opening = "Once upon a time, there was a curious fox named Pip. He lived";
 
 template <class P>
 typename P::Sampler make_sampler() {
@@ -286,7 +286,7 @@ std::string first_sentence(Look look) {
     REQUIRE_MESSAGE(pipeline.ok(), pipeline.status().message());
     auto sampler = make_sampler<P>();
     FirstSentence sink;
-    const auto result = pipeline->generate(prompt, {.max_tokens = 60}, sampler, sink);
+    const auto result = pipeline->generate(opening, {.max_tokens = 60}, sampler, sink);
     REQUIRE_MESSAGE(result.ok(), result.status().message());
     look(*pipeline, *result);
     return sink.text;
