@@ -17,7 +17,7 @@
 
 namespace sluice::contracts {
 
-//! Of a Channel(capacity) with the members of ChannelSink. A thread writes in each case, hence the few cases.
+//! Of a Channel(capacity) with the members of ChannelSink. A thread writes in each case.
 template <StreamSink Channel>
 std::vector<Law> channel_law_list() {
     using namespace detail;
@@ -40,8 +40,7 @@ std::vector<Law> channel_law_list() {
              c.equal("texts", texts, events.texts());
              c.equal("tokens", ids, events.ids());
              c.expect(channel.outcome().has_value() && channel.outcome()->ok(), "the outcome is lost");
-         },
-         200},
+         }},
         {"channel.bounded", "The writer is never further ahead of the reader than the capacity.",
          [](Case& c) {
              const EventSource events(c);
@@ -64,8 +63,7 @@ std::vector<Law> channel_law_list() {
              } while (channel.pop());
              writer.join();
              c.between<std::size_t>("events ahead of the reader", most_ahead, 0, capacity);
-         },
-         100},
+         }},
         {"channel.close_stops_the_writer", "After close() the writer is told to stop, also if it waits for room.",
          [](Case& c) {
              const EventSource events(c);
@@ -81,8 +79,7 @@ std::vector<Law> channel_law_list() {
              channel.close();
              writer.join();
              c.expect(events.send(channel, 0) == Flow::stop, "a closed channel takes events");
-         },
-         200},
+         }},
         {"channel.read_to_its_end", "What was sent before the end can still be read, and the outcome after it.",
          [](Case& c) {
              const EventSource events(c);

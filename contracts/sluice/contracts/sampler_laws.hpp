@@ -240,8 +240,7 @@ std::vector<Law> sampler_law_list(MakeSampler<S> make) {
              const std::uint64_t rows = c.bits(), seed = c.pick({std::uint64_t{42}, c.bits()});
              c.given("the seed", seed);
              c.equal("tokens", stream(c, made(c, params), rows, seed, 16), stream(c, made(c, params), rows, seed, 16));
-         },
-         200},
+         }},
         {"sampler.seeds_differ", "Two seeds differ within 16 tokens, and 32 seeds begin with 3 tokens at least.",
          [made](Case& c) {
              const SamplingParams params{.temperature = 0.7F};
@@ -254,8 +253,7 @@ std::vector<Law> sampler_law_list(MakeSampler<S> make) {
                  begun.insert(stream(c, made(c, params), rows, first + i, 1).front());
              }
              c.between<std::size_t>("first tokens of 32 seeds", begun.size(), 3, 32);
-         },
-         100},
+         }},
         {"sampler.each_position_draws_anew", "On the same row, 32 positions, and 32 sequences, give 3 tokens at least.",
          [made](Case& c) {
              const std::vector<float> row = c.normals(64, 0.5);

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The models that whole pipelines are put to their laws with.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "support/tiny_model.hpp"
+#include "unit/io/files.hpp"
+
+namespace sluice::test {
+
+//! A trained model: a few cases a law.
+inline constexpr const char* story_model = SLUICE_SOURCE_DIR "/samples/models/story-Q4_K_M.gguf";
+
+//! A random model in a file of its own, so small that a law can run its thousand cases.
+class RandomModelFile {
+public:
+    RandomModelFile() { write_file(path(), odd_model.draft().bytes()); }
+    std::filesystem::path path() const { return folder_ / "random.gguf"; }
+
+private:
+    TempFolder folder_;
+};
+
+}  // namespace sluice::test
