@@ -232,8 +232,7 @@ std::vector<Law> sampler_law_list(MakeSampler<S> make) {
              expect_distribution(c, request.probabilities, [&](std::uint32_t position) {
                  return sample(sampler, request.row, {.history = request.history, .seed = seed, .position = position});
              });
-         },
-         80},
+         }},
         {"sampler.same_seed_same_tokens", "The same seed gives the same tokens again.",
          [made](Case& c) {
              const SamplingParams params{.temperature = 0.7F, .repetition_penalty = c.pick({1.0F, 1.2F})};

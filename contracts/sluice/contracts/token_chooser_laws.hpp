@@ -75,8 +75,7 @@ std::vector<Law> multinomial_law_list() {
              expect_distribution(c, oracle::probabilities(oracle::to_doubles(row)), [&](std::uint32_t position) {
                  return choose<Chooser>(row, {.seed = seed, .position = position});
              });
-         },
-         150},
+         }},
         {"multinomial.seed_sequence_position", "Another seed, sequence or position draws another number.",
          [](Case& c) {
              const std::vector<float> row(64, 0.0F);

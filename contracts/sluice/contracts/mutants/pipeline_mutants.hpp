@@ -249,7 +249,7 @@ struct WithCache : TruePolicies {
 //! On the same model file as the laws.
 inline std::vector<Mutant> pipeline_mutants(const std::filesystem::path& model) {
     using namespace mutants;
-    constexpr std::size_t cases = 24;
+    constexpr std::size_t cases = 100;
     const auto faulty = [&]<class Fault>(Fault, std::string_view name, std::string_view law) {
         return Mutant{name, law, pipeline_law_list<TruePolicies, FaultyPipeline<Fault>>(model, cases)};
     };
