@@ -90,11 +90,17 @@ AttentionInput<Cache> attention_input(Case& c) {
     AttentionInput<Cache> input{
         shape, c.pick<std::size_t>({1, 2, 3, 8}), c.integer<std::size_t>(0, shape.layers - 1), {}, {}, Cache(shape)};
     std::vector<std::int32_t> positions;
-    for (std::size_t n = c.integer<std::size_t>(1, 4); n > 0; --n) {
-        const auto last = static_cast<std::int32_t>(shape.capacity) - 1;
-        positions.push_back(c.pick({0, last, c.integer(0, last)}));
-        input.rows.push_back(
-            {0, c.integer(0, static_cast<std::int32_t>(shape.sequences) - 1), positions.back(), false});
+    const auto last = static_cast<std::int32_t>(shape.capacity) - 1;
+    const bool is_prompt = c.chance(0.5);  // neighbours, most of them
+    for (std::size_t n = c.integer<std::size_t>(1, is_prompt ? 9 : 4); n > 0; --n) {
+        Row row{0, c.integer(0, static_cast<std::int32_t>(shape.sequences) - 1), c.pick({0, last, c.integer(0, last)}),
+                false};
+        if (is_prompt && !input.rows.empty() && positions.back() < last && c.chance(0.8)) {
+            row = input.rows.back();
+            ++row.position;
+        }
+        positions.push_back(row.position);
+        input.rows.push_back(row);
     }
     const double scale = c.pick({0.0, 0.3, 1.0, 3.0, 100.0});
     input.queries = c.normals(input.rows.size() * input.width(), scale);

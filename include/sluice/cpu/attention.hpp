@@ -37,108 +37,143 @@ struct SlidingWindow {
 template <class Visible = Causal, class V = simd::Native>
 class SoftmaxAttention {
 public:
-    static constexpr std::size_t chunk = 64;   //!< positions that share one maximum
-    static constexpr std::size_t span = 1024;  //!< positions that one task of a split row covers
+    static constexpr std::size_t chunk = 64;      //!< positions that share one maximum
+    static constexpr std::size_t span = 1024;     //!< positions that one task of a split row covers
+    static constexpr std::size_t block_rows = 4;  //!< neighbours in a sequence that read each key and value together
 
     explicit SoftmaxAttention(const AttentionShape& shape)
         : shape_(shape),
           group_(shape.heads / shape.kv_heads),
-          state_floats_(group_ * (shape.head_dim + 2 * simd::lanes)),
           spans_((shape.capacity + span - 1) / span),
           scale_(1.0F / std::sqrt(static_cast<float>(shape.head_dim))),
-          scratch_floats_(2 * state_floats_ + group_ * chunk + simd::lanes * shape.head_dim),
+          scratch_floats_(2 * state_floats(block_rows) + block_rows * group_ * chunk + simd::lanes * shape.head_dim),
           scratch_(shape.threads * scratch_floats_),
-          parts_(shape.threads * spans_ * state_floats_) {}
+          parts_(shape.threads * spans_ * state_floats(1)) {}
 
     template <Team T, KvCache Cache>
     void attend(T& team, std::span<const Row> rows, std::size_t layer, const float* queries, const Cache& cache,
                 float* output) {
-        const std::size_t tasks = rows.size() * shape_.kv_heads;
         float* scratch = scratch_.data() + team.rank() * scratch_floats_;
-        const auto task_of = [&](std::size_t index) {
-            const std::size_t r = index / shape_.kv_heads, kv_head = index % shape_.kv_heads;
+        const auto task_of = [&](std::size_t r, std::size_t count, std::size_t kv_head) {
             const std::size_t first_head = (r * shape_.heads + kv_head * group_) * shape_.head_dim;
             const auto position = static_cast<std::size_t>(rows[r].position);
+            float* scores = scratch + 2 * state_floats(block_rows);
             return Task{{layer, static_cast<std::size_t>(rows[r].sequence), kv_head},
+                        count,
                         queries + first_head,
                         output + first_head,
                         Visible::first_visible(position),
                         position + 1,
-                        scratch + 2 * state_floats_,
-                        scratch + 2 * state_floats_ + group_ * chunk};
+                        scores,
+                        scores + block_rows * group_ * chunk};
         };
 
+        const std::size_t tasks = rows.size() * shape_.kv_heads;
         if (tasks >= team.size()) {
-            const Range mine = share(tasks, 1, team.rank(), team.size());
-            for (std::size_t index = mine.first; index < mine.last; ++index) {
-                const Task task = task_of(index);
-                const State total = state(scratch), part = state(scratch + state_floats_);
-                attend_span(task, cache, task.first_span(), total);
-                for (std::size_t s = task.first_span() + 1; s <= task.last_span(); ++s) {
-                    attend_span(task, cache, s, part);
-                    fold(total, part);
+            // In turns: later rows of a prompt see more. Blocks never leave a thread without work.
+            const std::size_t most = std::clamp<std::size_t>(tasks / (2 * team.size()), 1, block_rows);
+            std::size_t index = 0;
+            for (std::size_t r = 0, count = 0; r < rows.size(); r += count) {
+                count = block_length(rows.subspan(r, std::min(most, rows.size() - r)));
+                for (std::size_t kv_head = 0; kv_head < shape_.kv_heads; ++kv_head) {
+                    if (index++ % team.size() != team.rank()) continue;
+                    const Task task = task_of(r, count, kv_head);
+                    const State total = state(scratch, count), part = state(scratch + state_floats(count), count);
+                    attend_span(task, cache, task.first_span(), total);
+                    for (std::size_t s = task.first_span() + 1; s <= task.last_span(); ++s) {
+                        attend_span(task, cache, s, part);
+                        fold(total, part, count);
+                    }
+                    finish(total, task);
                 }
-                finish(total, task.output);
             }
             return;
         }
         // Fewer heads than threads: share out the spans, then fold them in the same order.
+        const auto alone = [&](std::size_t index) {
+            return task_of(index / shape_.kv_heads, 1, index % shape_.kv_heads);
+        };
         for (std::size_t index = 0; index < tasks; ++index) {
-            const Task task = task_of(index);
+            const Task task = alone(index);
             for (std::size_t s = task.first_span(); s <= task.last_span(); ++s) {
                 if ((index + s) % team.size() == team.rank()) attend_span(task, cache, s, part_of(index, s));
             }
         }
         team.barrier();
         for (std::size_t index = team.rank(); index < tasks; index += team.size()) {
-            const Task task = task_of(index);
+            const Task task = alone(index);
             const State total = part_of(index, task.first_span());
-            for (std::size_t s = task.first_span() + 1; s <= task.last_span(); ++s) fold(total, part_of(index, s));
-            finish(total, task.output);
+            for (std::size_t s = task.first_span() + 1; s <= task.last_span(); ++s) fold(total, part_of(index, s), 1);
+            finish(total, task);
         }
     }
 
 private:
-    //! One row's query heads that share a key/value head, and the positions [first, last) they see.
+    //! The query heads that share a key/value head, of `rows` neighbouring rows. The first row sees the positions
+    //! [first, last), each further row one more.
     struct Task {
         KvHead head;
-        const float* queries;  // [group, head_dim]
-        float* output;         // [group, head_dim]
+        std::size_t rows;
+        const float* queries;  // [rows, heads, head_dim], from the group's first head on
+        float* output;         // the same
         std::size_t first, last;
-        float* scores;  // [group, chunk]
+        float* scores;  // [rows, group, chunk]
         float* keys;    // [16, head_dim]
 
         std::size_t first_span() const { return first / span; }
         std::size_t last_span() const { return (last - 1) / span; }
     };
 
-    //! The running softmax of a group of heads: the maximum score, the sum of exponentials, the weighted values.
+    //! The running softmax of each row's group of heads: the maximum score, the sum of exponentials, the weighted
+    //! values.
     struct State {
-        float* maximum;  // [group]
-        float* sum;      // [group]
-        float* values;   // [group, head_dim]
+        float* maximum;  // [rows, group]
+        float* sum;      // [rows, group]
+        float* values;   // [rows, group, head_dim]
     };
-    State state(float* at) const { return {at, at + group_ * simd::lanes, at + 2 * group_ * simd::lanes}; }
+    std::size_t state_floats(std::size_t rows) const { return rows * group_ * (shape_.head_dim + 2 * simd::lanes); }
+    State state(float* at, std::size_t rows) const {
+        return {at, at + rows * group_ * simd::lanes, at + 2 * rows * group_ * simd::lanes};
+    }
     State part_of(std::size_t task, std::size_t s) {
-        return state(parts_.data() + (task * spans_ + s) * state_floats_);
+        return state(parts_.data() + (task * spans_ + s) * state_floats(1), 1);
+    }
+
+    //! How many of the rows can be computed together: one sequence, position by position, in the same span, and all
+    //! with the same beginning of their view.
+    static std::size_t block_length(std::span<const Row> rows) {
+        const auto first = static_cast<std::size_t>(rows[0].position);
+        std::size_t count = 1;
+        while (count < rows.size() && rows[count].sequence == rows[0].sequence &&
+               static_cast<std::size_t>(rows[count].position) == first + count && (first + count) % span != 0 &&
+               Visible::first_visible(first + count) == Visible::first_visible(first)) {
+            ++count;
+        }
+        return count;
     }
 
     template <class Cache>
     void attend_span(const Task& task, const Cache& cache, std::size_t s, const State& to) const {
-        std::fill_n(to.maximum, group_, -std::numeric_limits<float>::infinity());
-        std::fill_n(to.sum, group_, 0.0F);
-        std::fill_n(to.values, group_ * shape_.head_dim, 0.0F);
-        const std::size_t end = std::min(task.last, (s + 1) * span);
+        std::fill_n(to.maximum, task.rows * group_, -std::numeric_limits<float>::infinity());
+        std::fill_n(to.sum, task.rows * group_, 0.0F);
+        std::fill_n(to.values, task.rows * group_ * shape_.head_dim, 0.0F);
+        const std::size_t end = std::min(task.last + task.rows - 1, (s + 1) * span);
         for (std::size_t at = std::max(task.first, s * span); at < end;) {
             const std::size_t next = std::min(end, (at / chunk + 1) * chunk);
             score(task, cache, at, next);
-            for (std::size_t h = 0; h < group_; ++h) exponentiate(task.scores + h * chunk, next - at, h, to);
+            for (std::size_t r = 0; r < task.rows; ++r) {
+                const std::size_t seen = std::min(next, task.last + r);
+                if (seen <= at) continue;
+                for (std::size_t m = r * group_; m < (r + 1) * group_; ++m) {
+                    exponentiate(task.scores + m * chunk, seen - at, m, to);
+                }
+            }
             mix(task, cache, at, next, to);
             at = next;
         }
     }
 
-    //! Scores of all heads of the group against positions [at, next), sixteen positions at a time.
+    //! Scores of all rows' heads against positions [at, next), sixteen positions at a time.
     template <class Cache>
     void score(const Task& task, const Cache& cache, std::size_t at, std::size_t next) const {
         for (std::size_t first = at; first < next; first += simd::lanes) {
@@ -148,10 +183,13 @@ private:
                     V::store(task.keys + p * shape_.head_dim + i, key.template load<V>(i));
                 }
             }
-            for (std::size_t h = 0; h < group_; ++h) {
-                const auto scores =
-                    V::mul(dot_with_keys(task.queries + h * shape_.head_dim, task.keys), V::set(scale_));
-                V::store(task.scores + h * chunk + first - at, scores);
+            for (std::size_t r = 0; r < task.rows; ++r) {
+                if (task.last + r <= first) continue;
+                for (std::size_t h = 0; h < group_; ++h) {
+                    const float* query = task.queries + (r * shape_.heads + h) * shape_.head_dim;
+                    const auto scores = V::mul(dot_with_keys(query, task.keys), V::set(scale_));
+                    V::store(task.scores + (r * group_ + h) * chunk + first - at, scores);
+                }
             }
         }
     }
@@ -175,53 +213,66 @@ private:
     }
 
     //! Turns one head's scores [count] into exponentials under the new maximum, and rescales what was summed before.
-    void exponentiate(float* scores, std::size_t count, std::size_t h, const State& to) const {
+    void exponentiate(float* scores, std::size_t count, std::size_t m, const State& to) const {
         constexpr float nothing = -std::numeric_limits<float>::infinity();
         std::fill(scores + count, scores + (count + simd::lanes - 1) / simd::lanes * simd::lanes, nothing);
-        auto highest = V::set(to.maximum[h]);
+        auto highest = V::set(to.maximum[m]);
         for (std::size_t i = 0; i < count; i += simd::lanes) highest = V::max(V::load(scores + i), highest);
         const float maximum = V::max_lane(highest);
-        const float rescale = math::exp(to.maximum[h] - maximum);
+        const float rescale = math::exp(to.maximum[m] - maximum);
         auto sums = V::zero();
         for (std::size_t i = 0; i < count; i += simd::lanes) {
             const auto e = math::exp<V>(V::sub(V::load(scores + i), V::set(maximum)));
             V::store(scores + i, e);
             sums = V::add(sums, e);
         }
-        to.maximum[h] = maximum;
-        to.sum[h] = std::fma(to.sum[h], rescale, V::sum(sums));
-        if (rescale != 1.0F) scale_values(to, h, rescale);
+        to.maximum[m] = maximum;
+        to.sum[m] = std::fma(to.sum[m], rescale, V::sum(sums));
+        if (rescale != 1.0F) scale_values(to, m, rescale);
     }
 
-    //! Adds the values of positions [at, next), weighted by the exponentials of all heads of the group. Eight sums at a
-    //! time: of so many heads, times so many vectors of a head.
+    //! Adds the values of positions [at, next), weighted by the exponentials of all heads: together as far as all rows
+    //! see, then row by row.
     template <class Cache>
     void mix(const Task& task, const Cache& cache, std::size_t at, std::size_t next, const State& to) const {
+        const std::size_t common = std::max(at, std::min(next, task.last));
+        mix_heads(task, cache, {at, common}, at, {0, task.rows * group_}, to);
+        for (std::size_t r = 1; r < task.rows; ++r) {
+            mix_heads(task, cache, {common, std::min(next, task.last + r)}, at, {r * group_, (r + 1) * group_}, to);
+        }
+    }
+
+    //! The same for some positions and some of the rows' heads; the scores begin at position `at`. Eight sums at a
+    //! time: of so many heads, times so many vectors of a head.
+    template <class Cache>
+    void mix_heads(const Task& task, const Cache& cache, Range positions, std::size_t at, Range heads,
+                   const State& to) const {
+        if (positions.first >= positions.last) return;
         const std::size_t vectors = shape_.head_dim / simd::lanes;
-        for_each_tile<8, 4, 2, 1>(group_, [&](auto heads, std::size_t h) {
-            for_each_tile<8 / heads(), 1>(vectors, [&](auto width, std::size_t first) {
-                mix_tile<heads(), width()>(task, cache, at, next, h, first * simd::lanes, to);
+        for_each_tile<8, 4, 2, 1>(heads.last - heads.first, [&](auto count, std::size_t h) {
+            for_each_tile<8 / count(), 1>(vectors, [&](auto width, std::size_t first) {
+                mix_tile<count(), width()>(task, cache, positions, at, heads.first + h, first * simd::lanes, to);
             });
         });
     }
 
-    //! The same for heads [h, h + Heads) and elements [i, i + 16 * Width) of each.
+    //! The same for heads [m, m + Heads) and elements [i, i + 16 * Width) of each.
     template <std::size_t Heads, std::size_t Width, class Cache>
-    void mix_tile(const Task& task, const Cache& cache, std::size_t at, std::size_t next, std::size_t h, std::size_t i,
+    void mix_tile(const Task& task, const Cache& cache, Range positions, std::size_t at, std::size_t m, std::size_t i,
                   const State& to) const {
         const auto element = [&](std::size_t t, std::size_t w) {
-            return to.values + (h + t) * shape_.head_dim + i + w * simd::lanes;
+            return to.values + (m + t) * shape_.head_dim + i + w * simd::lanes;
         };
         typename V::F32 mixed[Heads][Width];
         for (std::size_t t = 0; t < Heads; ++t) {
             for (std::size_t w = 0; w < Width; ++w) mixed[t][w] = V::load(element(t, w));
         }
-        for (std::size_t position = at; position < next; ++position) {
+        for (std::size_t position = positions.first; position < positions.last; ++position) {
             const auto value = cache.value(task.head, position);
             typename V::F32 v[Width];
             for (std::size_t w = 0; w < Width; ++w) v[w] = value.template load<V>(i + w * simd::lanes);
             for (std::size_t t = 0; t < Heads; ++t) {
-                const auto weight = V::set(task.scores[(h + t) * chunk + position - at]);
+                const auto weight = V::set(task.scores[(m + t) * chunk + position - at]);
                 for (std::size_t w = 0; w < Width; ++w) mixed[t][w] = V::fma(weight, v[w], mixed[t][w]);
             }
         }
@@ -231,26 +282,29 @@ private:
     }
 
     //! total = the softmax over the positions of both.
-    void fold(const State& total, const State& part) const {
-        for (std::size_t h = 0; h < group_; ++h) {
-            const float maximum = std::max(total.maximum[h], part.maximum[h]);
-            const float keep = math::exp(total.maximum[h] - maximum), take = math::exp(part.maximum[h] - maximum);
-            total.maximum[h] = maximum;
-            total.sum[h] = std::fma(part.sum[h], take, total.sum[h] * keep);
-            scale_values(total, h, keep);
-            for (std::size_t i = h * shape_.head_dim; i < (h + 1) * shape_.head_dim; i += simd::lanes) {
+    void fold(const State& total, const State& part, std::size_t rows) const {
+        for (std::size_t m = 0; m < rows * group_; ++m) {
+            const float maximum = std::max(total.maximum[m], part.maximum[m]);
+            const float keep = math::exp(total.maximum[m] - maximum), take = math::exp(part.maximum[m] - maximum);
+            total.maximum[m] = maximum;
+            total.sum[m] = std::fma(part.sum[m], take, total.sum[m] * keep);
+            scale_values(total, m, keep);
+            for (std::size_t i = m * shape_.head_dim; i < (m + 1) * shape_.head_dim; i += simd::lanes) {
                 V::store(total.values + i, V::fma(V::load(part.values + i), V::set(take), V::load(total.values + i)));
             }
         }
     }
 
-    void finish(const State& total, float* output) const {
-        for (std::size_t h = 0; h < group_; ++h) scale_values(total, h, 1.0F / total.sum[h]);
-        std::copy_n(total.values, group_ * shape_.head_dim, output);
+    void finish(const State& total, const Task& task) const {
+        const std::size_t width = group_ * shape_.head_dim;
+        for (std::size_t m = 0; m < task.rows * group_; ++m) scale_values(total, m, 1.0F / total.sum[m]);
+        for (std::size_t r = 0; r < task.rows; ++r) {
+            std::copy_n(total.values + r * width, width, task.output + r * shape_.heads * shape_.head_dim);
+        }
     }
 
-    void scale_values(const State& to, std::size_t h, float factor) const {
-        for (std::size_t i = h * shape_.head_dim; i < (h + 1) * shape_.head_dim; i += simd::lanes) {
+    void scale_values(const State& to, std::size_t m, float factor) const {
+        for (std::size_t i = m * shape_.head_dim; i < (m + 1) * shape_.head_dim; i += simd::lanes) {
             V::store(to.values + i, V::mul(V::load(to.values + i), V::set(factor)));
         }
     }
@@ -266,10 +320,10 @@ private:
     }
 
     AttentionShape shape_;
-    std::size_t group_, state_floats_, spans_;
+    std::size_t group_, spans_;
     float scale_;
     std::size_t scratch_floats_;
-    Buffer<float> scratch_;  // [threads]: two states, the scores of a chunk, sixteen keys
+    Buffer<float> scratch_;  // [threads]: two states of a block of rows, its scores of a chunk, sixteen keys
     Buffer<float> parts_;    // [task < threads, spans]: states of the spans of rows that are shared out
 };
 

@@ -146,6 +146,28 @@ TEST_CASE("attention: each row reads its own sequence") {
     }
 }
 
+TEST_CASE_TEMPLATE("attention: neighbouring rows have the bits of each alone", Visible, cpu::Causal,
+                   cpu::SlidingWindow<70>, cpu::SlidingWindow<1000>) {
+    using Attention = cpu::SoftmaxAttention<Visible>;
+    const Sizes sizes{.kv_heads = 2, .group = 3, .head_dim = 16};
+    const cpu::KvCacheF32 cache = random_cache(sizes, 1100, 2);
+    for (const std::int32_t first : {0, 13, 59, 63, 66, 1019, 1023, 1027}) {
+        CAPTURE(first);
+        std::vector<Row> rows;
+        for (std::int32_t i = 0; i < 11; ++i) rows.push_back({0, i < 6 ? 0 : 1, first + i, false});
+        const std::vector<float> queries = random_floats(rows.size() * sizes.width(), 9, 2.0);
+        std::vector<float> alone;
+        for (std::size_t r = 0; r < rows.size(); ++r) {
+            const auto from = queries.begin() + static_cast<std::ptrdiff_t>(r * sizes.width());
+            const std::vector<float> query(from, from + static_cast<std::ptrdiff_t>(sizes.width()));
+            const std::vector<float> row = attend<Attention>(sizes, {rows[r]}, query, cache, 1);
+            alone.insert(alone.end(), row.begin(), row.end());
+        }
+        CHECK(same_bits(attend<Attention>(sizes, rows, queries, cache, 1), alone));
+        CHECK(same_bits(attend<Attention>(sizes, rows, queries, cache, 3), alone));
+    }
+}
+
 TEST_CASE("attention: scores far apart neither overflow nor vanish wrongly") {
     const Sizes sizes{.kv_heads = 1, .group = 1, .head_dim = 16};
     cpu::KvCacheF32 cache({1, 1, 16, 1, 3});
