@@ -51,6 +51,9 @@ void print_summary(const GenerationResult& result, const Options& o, std::uint64
     std::cerr << "\n[" << samples::speed_text(result.usage.completion_tokens, result.timings.predicted_ms)
               << " | prompt: " << samples::speed_text(computed, result.timings.prompt_ms);
     if (o.generation.sampling.temperature > 0) std::cerr << " | seed: " << seed;
+    if (o.generation.draft != "none") {
+        std::cerr << " | drafts: " << result.drafts.accepted << " of " << result.drafts.drafted << " right";
+    }
     std::cerr << " | " << openai_name(result.finish_reason) << "]\n";
 }
 

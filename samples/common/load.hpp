@@ -7,13 +7,16 @@
 
 #include "options.hpp"
 #include "sluice/core/types.hpp"
+#include "sluice/draft/prompt_lookup.hpp"
 #include "sluice/pipeline/pipeline.hpp"
 #include "terminal.hpp"
 
 namespace samples {
 
 //! What the programs compute with, unless they say otherwise.
-using Policies = sluice::Qwen3MoeCpu<>;
+struct Policies : sluice::Qwen3MoeCpu<> {
+    using Drafter = sluice::draft::PromptLookup;  // for those who ask for it: GenerationOptions::draft
+};
 
 template <class P = Policies>
 sluice::Expected<sluice::Pipeline<P>> load(const ModelOptions& options) {

@@ -38,6 +38,8 @@ void GenerationOptions::add_to(CommandLine& flags) {
               std::int64_t{-1});
     flags.add("--stop", stop, "ends the text where this would appear; may be given many times");
     flags.add("--ignore-eos", ignore_stop_tokens, "go on when the model says that it is done");
+    flags.add("--draft", draft, {"none", "lookup"},
+              "lookup: the same text in fewer steps, where it repeats itself or the prompt [none]");
 
     flags.group("Choice of tokens");
     flags.add("-s,--seed", seed, "the same seed gives the same text; -1: a fresh one [-1]", std::int64_t{-1});
@@ -60,6 +62,7 @@ GenerateOptions GenerationOptions::to_generate(const std::atomic<bool>& cancel) 
     options.seed = seed >= 0 ? static_cast<std::uint64_t>(seed) : std::random_device()();
     options.ignore_stop_tokens = ignore_stop_tokens;
     options.cancel = &cancel;
+    if (draft == "none") options.max_draft = 0;
     return options;
 }
 

@@ -32,6 +32,7 @@ struct GenerationOptions {
     std::int64_t seed = -1;        //!< -1: a fresh one
     std::vector<std::string> stop;
     bool ignore_stop_tokens = false;
+    std::string draft = "none";
 
     void add_to(CommandLine& flags);
 

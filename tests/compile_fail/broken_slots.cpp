@@ -9,6 +9,7 @@
 // EXPECT: the Experts slot does not model sluice::Experts
 // EXPECT: the Tokenizer slot does not model sluice::Tokenizer
 // EXPECT: the Sampler slot does not model sluice::Sampler
+// EXPECT: the Drafter slot does not model sluice::Drafter
 // EXPECT: the sink does not model sluice::StreamSink
 #include "sluice/sluice.hpp"
 
@@ -84,6 +85,16 @@ struct BrokenSampler : Usual {
     using Sampler = CannotFail;
 };
 static_assert(check_policies<BrokenSampler>());
+
+struct NeverRestarts {
+    static constexpr std::size_t max_tokens = 1;
+    explicit NeverRestarts(std::size_t context);
+    std::span<const Token> propose(std::span<const Token> history, std::size_t most);
+};
+struct BrokenDrafter : Usual {
+    using Drafter = NeverRestarts;
+};
+static_assert(check_policies<BrokenDrafter>());
 
 struct AnswersBool {
     bool on_token(const TokenEvent& event);

@@ -124,6 +124,14 @@ TEST_CASE("generate: a seed gives one text, whatever the threads and the batch")
     CHECK(generate(flags) != generate(flags));
 }
 
+TEST_CASE("generate: --draft lookup gives the same text") {
+    for (const Flags& flags :
+         {Flags{"-p", "The cat sat. The cat sat. The cat sat. The cat sat.", "-n", "120", "--ignore-eos"},
+          Flags{"--chat", "-p", "Tell me a story.", "--temp", "0.9", "--repeat-penalty", "1.1", "-s", "3"}}) {
+        CHECK(generate(flags + Flags{"--draft", "lookup"}) == generate(flags));
+    }
+}
+
 TEST_CASE("generate: with a prompt and no sampling flag it is greedy") {
     const Flags flags = once + Flags{"-n", "40"};
     const std::string text = generate(flags);

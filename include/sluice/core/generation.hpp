@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string_view>
 
 #include "sluice/core/types.hpp"
@@ -12,12 +13,20 @@ namespace sluice {
 //! A sink's answer to an event: carry on, or end the generation after this token.
 enum class Flow { go_on, stop };
 
+//! A token with the natural logarithm of its probability.
+struct TokenLogprob {
+    Token id = 0;
+    float logprob = 0;
+    std::string_view bytes{};  //!< the tokenizer's own: not always whole code points
+};
+
 //! One sampled token, handed over before the next forward pass is computed.
 struct TokenEvent {
     std::size_t index = 0;    //!< 0-based number of the sampled token
     Token id = 0;             //!< the token itself, stop tokens included
     std::string_view text{};  //!< what may be shown now: whole UTF-8 code points, stop strings held back; may be empty
     bool is_stop = false;     //!< a stop token, which has no text itself: `text` is what was held back before it
+    std::span<const TokenLogprob> logprobs{};  //!< of this token, then of the likeliest ones; empty unless asked for
 };
 
 //! Why a generation ended.
@@ -52,6 +61,13 @@ struct Usage {
     std::size_t cached_tokens = 0;
 
     std::size_t total_tokens() const { return prompt_tokens + completion_tokens; }
+
+    //! Counts another answer to the same prompt, which is counted once.
+    void add_choice(const Usage& other) {
+        prompt_tokens = other.prompt_tokens;
+        cached_tokens = other.cached_tokens;
+        completion_tokens += other.completion_tokens;
+    }
 };
 
 //! Wall-clock milliseconds: the prompt's forward passes, then everything from the first sampled token on.
@@ -60,11 +76,18 @@ struct Timings {
     double predicted_ms = 0;
 };
 
+//! Guesses of a drafter: the rows of forward passes they took, and the forward passes they saved.
+struct DraftCounts {
+    std::size_t drafted = 0;
+    std::size_t accepted = 0;
+};
+
 //! How a generation ended.
 struct GenerationResult {
     FinishReason finish_reason = FinishReason::max_tokens;
     Usage usage;
     Timings timings;
+    DraftCounts drafts{};
 };
 
 }  // namespace sluice

@@ -18,6 +18,7 @@
 #include "sluice/concepts/kv_cache.hpp"
 #include "sluice/core/status.hpp"
 #include "sluice/core/types.hpp"
+#include "sluice/model/batch.hpp"
 #include "sluice/model/layer.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/model/qwen3_moe.hpp"
@@ -40,6 +41,16 @@ class Forward {
     using Q = typename P::Quantization;
 
 public:
+    static constexpr bool reads_interleaved = true;  //!< see model/interleave.hpp
+
+    //! What a pipeline loads: with an empty cache, for batches of max_rows.
+    template <Executor E>
+    static Expected<Ready<P, Forward>> create(E& executor, Model<P> model, const KvCacheShape& cache,
+                                              std::size_t max_rows) {
+        const ForwardLimits limits{max_rows, cache.capacity, executor.size()};
+        return Ready<P, Forward>{typename P::KvCache(cache), Forward(std::move(model), limits)};
+    }
+
     Forward(Model<P> model, const ForwardLimits& limits)
         : weights_(std::move(model.weights)),
           rope_(model.shape.head_dim, model.hyperparameters.rope_theta, model.hyperparameters.rope_scaling),
@@ -69,69 +80,13 @@ public:
 private:
     //! The buffers were made for `limits_`, and the cache must be one of this model.
     Status check_fit(const KvCacheShape& cache, std::size_t threads) const {
-        const auto& s = w_.shape;
-        if (cache.layers != s.layers || cache.kv_heads != s.kv_heads || cache.head_dim != s.head_dim) {
-            return Status(Errc::invalid_argument, "forward: cache", "was made for a model of another shape",
-                          "build it from this model's layers, kv_heads and head_dim");
-        }
+        SLUICE_TRY(check_cache(cache, w_.shape));
         if (cache.capacity > limits_.capacity || threads > limits_.threads) {
             return Status(Errc::invalid_argument, "forward",
                           std::to_string(cache.capacity) + " positions and " + std::to_string(threads) +
                               " threads, but it was built for " + std::to_string(limits_.capacity) + " and " +
                               std::to_string(limits_.threads),
                           "build it with larger limits");
-        }
-        return {};
-    }
-
-    //! Fills wanted_. Every row must be a token of the vocabulary and the next position of its sequence, inside the
-    //! cache.
-    Status select_wanted(const typename P::KvCache& cache, std::span<const Row> rows, std::span<float> logits) {
-        const auto wrong = [](std::size_t r, std::string what, std::string mend) {
-            return Status(Errc::invalid_argument, "forward: row " + std::to_string(r), std::move(what),
-                          std::move(mend));
-        };
-        if (rows.empty() || rows.size() > max_rows()) {
-            return Status(
-                Errc::invalid_argument, "forward",
-                std::to_string(rows.size()) + " rows, but 1 to " + std::to_string(max_rows()) + " fit a batch",
-                "cut the rows into such batches");
-        }
-        wanted_.clear();
-        for (std::size_t r = 0; r < rows.size(); ++r) {
-            const Row& row = rows[r];
-            if (row.token < 0 || static_cast<std::size_t>(row.token) >= vocab()) {
-                return wrong(
-                    r, "token " + std::to_string(row.token) + " is not in the vocabulary of " + std::to_string(vocab()),
-                    "give ids from 0 to " + std::to_string(vocab() - 1));
-            }
-            const KvCacheShape& held = cache.shape();
-            if (row.sequence < 0 || static_cast<std::size_t>(row.sequence) >= held.sequences) {
-                return wrong(r,
-                             "sequence " + std::to_string(row.sequence) + " is not one of the cache's " +
-                                 std::to_string(held.sequences),
-                             "give sequences from 0 to " + std::to_string(held.sequences - 1));
-            }
-            std::size_t next = cache.length(static_cast<std::size_t>(row.sequence));
-            for (const Row& before : rows.first(r)) next += before.sequence == row.sequence ? 1 : 0;
-            if (row.position < 0 || static_cast<std::size_t>(row.position) != next) {
-                return wrong(r,
-                             "position " + std::to_string(row.position) + ", but sequence " +
-                                 std::to_string(row.sequence) + " goes on at " + std::to_string(next),
-                             "give that position, or truncate the cache first");
-            }
-            if (next >= held.capacity) {
-                return Status(Errc::out_of_capacity, "forward: row " + std::to_string(r),
-                              "the context of " + std::to_string(held.capacity) + " positions is full",
-                              "load with a larger context");
-            }
-            if (row.wants_logits) wanted_.push_back(r);
-        }
-        if (logits.size() < wanted_.size() * vocab()) {
-            return Status(Errc::invalid_argument, "forward: logits",
-                          "room for " + std::to_string(logits.size()) + " numbers, but " +
-                              std::to_string(wanted_.size()) + " rows of " + std::to_string(vocab()) + " are wanted",
-                          "give a larger span, or ask for the logits of fewer rows");
         }
         return {};
     }
@@ -165,33 +120,28 @@ private:
 
     static Workspace<P> workspace(const typename P::Shape& s, float rms_eps, const Weights& weights,
                                   const ForwardLimits& limits) {
-        cpu::ActivationForms normed, mixed, inner;
-        normed.add<Q>(weights.output);
-        for (const LayerWeights& l : weights.layers) {
-            for (const Matrix& reader : {l.q, l.k, l.v, l.router, l.experts.gate, l.experts.up}) normed.add<Q>(reader);
-            mixed.add<Q>(l.o);
-            inner.add<Q>(l.experts.down);
-        }
+        const LayerForms forms = layer_forms<Q>(weights);
         const std::size_t n = limits.max_rows, q_width = s.heads * s.head_dim, kv_width = s.kv_heads * s.head_dim;
         using Floats = Buffer<float>;
         return {
             .shape = s,
             .rms_eps = rms_eps,
             .residual = Floats(n * s.hidden),
-            .normed = cpu::Activations<>(n, s.hidden, normed),
+            .normed = cpu::Activations<>(n, s.hidden, forms.normed),
             .q = Floats(n * q_width),
             .k = Floats(n * kv_width),
             .v = Floats(n * kv_width),
             .cosines = Floats(n * s.head_dim / 2),
             .sines = Floats(n * s.head_dim / 2),
-            .mixed = cpu::Activations<>(n, q_width, mixed),
+            .mixed = cpu::Activations<>(n, q_width, forms.mixed),
             .update = Floats(n * s.hidden),
             .router_logits = Floats(n * s.experts),
             .choices = std::vector<ExpertChoice>(n * s.experts_used),
             .attention =
                 typename P::Attention(AttentionShape{s.heads, s.kv_heads, s.head_dim, limits.capacity, limits.threads}),
             .router = {},
-            .experts = typename P::Experts(ExpertsShape{s.hidden, s.expert_ff, s.experts, s.experts_used, n}, inner),
+            .experts =
+                typename P::Experts(ExpertsShape{s.hidden, s.expert_ff, s.experts, s.experts_used, n}, forms.inner),
         };
     }
 
@@ -207,7 +157,7 @@ template <Executor E>
 Status Forward<P>::operator()(E& executor, typename P::KvCache& cache, std::span<const Row> rows,
                               std::span<float> logits, const std::atomic<bool>* cancel) {
     SLUICE_TRY(check_fit(cache.shape(), executor.size()));
-    SLUICE_TRY(select_wanted(cache, rows, logits));
+    SLUICE_TRY(select_wanted(cache, rows, vocab(), max_rows(), logits.size(), wanted_));
     std::array<bool, 2> stop = {false, false};  // by the layer's parity: written by rank 0, read a barrier later
     executor.run([&](auto& team) {
         embed(team, rows);

@@ -8,8 +8,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <numbers>
+#include <span>
 #include <vector>
 
+#include "sluice/core/config.hpp"
 #include "sluice/core/math.hpp"
 
 namespace sluice::model {
@@ -24,6 +26,17 @@ struct RopeScaling {
     double beta_fast = 32.0;        //!< YaRN: pairs turning more often than this over the context keep their frequency
     double beta_slow = 1.0;         //!< YaRN: pairs turning less often than this are stretched by the full factor
 };
+
+//! How a pair of elements turns: x, y become x * cos - y * sin, x * sin + y * cos.
+struct Rotation {
+    float cos, sin;
+};
+
+//! The rotation at a position by so many radians a position, times a magnitude.
+SLUICE_HD inline Rotation rotation_at(std::int32_t position, double radians, double magnitude) {
+    const auto [s, c] = math::sincos(static_cast<double>(position) * radians);
+    return {static_cast<float>(c * magnitude), static_cast<float>(s * magnitude)};
+}
 
 //! The frequencies of a head's pairs. Pair i is (x[i], x[i + dim/2]): rotate-half, called NEOX in GGUF.
 class RopeFrequencies {
@@ -41,13 +54,15 @@ public:
     }
 
     std::size_t pairs() const { return radians_.size(); }
+    std::span<const double> radians() const { return radians_; }  //!< [pairs], a position
+    double magnitude() const { return magnitude_; }               //!< of every rotation: 1 but for YaRN
 
     //! cos and sin [pairs] of the angles at a position, times YaRN's magnitude.
     void at(std::int32_t position, float* cosines, float* sines) const {
         for (std::size_t i = 0; i < radians_.size(); ++i) {
-            const auto [s, c] = math::sincos(static_cast<double>(position) * radians_[i]);
-            cosines[i] = static_cast<float>(c * magnitude_);
-            sines[i] = static_cast<float>(s * magnitude_);
+            const Rotation turn = rotation_at(position, radians_[i], magnitude_);
+            cosines[i] = turn.cos;
+            sines[i] = turn.sin;
         }
     }
 

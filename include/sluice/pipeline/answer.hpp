@@ -29,6 +29,7 @@ struct GenerateOptions {
     std::uint64_t seed = 0;                                            //!< the same seed gives the same tokens
     bool ignore_stop_tokens = false;                                   //!< go on to max_tokens
     const std::atomic<bool>* cancel = nullptr;                         //!< set it to end the generation soon
+    std::size_t max_draft = std::numeric_limits<std::size_t>::max();   //!< guesses a forward pass; 0: none
 };
 
 //! One answer as it grows.
@@ -65,7 +66,8 @@ public:
         if (!end_) end_ = FinishReason::cancelled;
     }
 
-    std::size_t tokens() const { return tokens_; }  //!< so far, the stop token included
+    std::size_t tokens() const { return tokens_; }          //!< so far, the stop token included
+    std::size_t left() const { return budget_ - tokens_; }  //!< that it may still get
     const std::optional<FinishReason>& end() const { return end_; }
 
 private:

@@ -45,13 +45,16 @@ public:
     }
 
     //! Continues `prompt` token by token: sample, hand to the sink, test for an end, then compute the next logits.
-    //! Whatever the cache already holds of the prompt's beginning is not computed again.
+    //! Whatever the cache already holds of the prompt's beginning is not computed again. A forward pass computes the
+    //! drafter's guesses, too, and is not needed for a token that was guessed: sampler, sink and cache see no
+    //! difference.
     template <class Sink>
     Expected<GenerationResult> generate(std::span<const Token> prompt, const GenerateOptions& options, Sampler& sampler,
                                         Sink& sink) {
         static_assert(StreamSink<Sink>,
                       "Pipeline: the sink does not model sluice::StreamSink; see docs/add_a_component.md#streamsink");
         auto result = run(prompt, options, sampler, sink);
+        drop_guesses();
         if (result.ok()) {
             notify_finish(sink, *result);
         } else {
@@ -104,7 +107,7 @@ public:
 
     const gguf::File& file() const { return model_.file; }
     const model::Hyperparameters& hyperparameters() const { return model_.hyperparameters; }
-    const model::Forward<P>& forward() const { return model_.forward; }
+    const typename P::template Forward<P>& forward() const { return model_.forward; }
     const typename P::KvCache& cache() const { return model_.cache; }
     const typename P::Tokenizer& tokenizer() const { return model_.vocabulary.tokenizer; }
     std::size_t context() const { return model_.context; }
@@ -113,8 +116,13 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
 
-    explicit Pipeline(LoadedModel<P> model) : model_(std::move(model)), logits_(model_.forward.vocab()) {
+    explicit Pipeline(LoadedModel<P> model)
+        : model_(std::move(model)),
+          drafter_(model_.context),
+          most_guesses_(std::min<std::size_t>(P::Drafter::max_tokens, model_.forward.max_rows() - 1)),
+          logits_((1 + most_guesses_) * model_.forward.vocab()) {
         history_.reserve(model_.context);
+        pass_.reserve(1 + most_guesses_);
         rows_.reserve(model_.forward.max_rows());
     }
 
@@ -138,11 +146,12 @@ private:
         }
 
         while (!answer.end()) {
-            SLUICE_ASSIGN(const Token token, sampler.sample(logits_.span(0, logits_.size()), sample_context(options)));
+            SLUICE_ASSIGN(const Token token, sampler.sample(next_logits(), sample_context(options)));
             history_.push_back(token);
-            if (sink.on_token(answer.add(model_.vocabulary, token)) == Flow::stop) answer.cancel();
+            const Flow flow = sink.on_token(answer.add(model_.vocabulary, token));
+            if (flow == Flow::stop || is_cancelled(options)) answer.cancel();
             if (answer.end()) break;
-            const Status computed = compute({&token, 1}, 1, logits_.span(0, logits_.size()), options.cancel);
+            const Status computed = advance(answer.left(), options, result.drafts);
             if (!computed.ok() && computed.code() != Errc::cancelled) return computed;
             if (!computed.ok()) answer.cancel();
         }
@@ -164,8 +173,10 @@ private:
         return kept;
     }
 
-    //! Computes the prompt in batches; the logits of its last token stay in logits_.
+    //! Computes the prompt in batches, for the logits of its last token.
     Status prefill(std::span<const Token> prompt, const std::atomic<bool>* cancel) {
+        drafter_.restart();
+        row_ = 0;
         while (!prompt.empty()) {
             const std::size_t n = std::min(model_.forward.max_rows(), prompt.size());
             const std::size_t wanted = n == prompt.size() ? 1 : 0;
@@ -173,6 +184,36 @@ private:
             prompt = prompt.subspan(n);
         }
         return {};
+    }
+
+    //! Goes on to the logits behind the last token of history_. They are there if it was guessed; if not, they are
+    //! computed along with those behind new guesses. The answer may get `left` more tokens.
+    Status advance(std::size_t left, const GenerateOptions& options, DraftCounts& drafts) {
+        const Token token = history_.back();
+        if (!guesses_.empty() && guesses_.front() == token) {
+            guesses_ = guesses_.subspan(1);
+            ++row_;
+            ++drafts.accepted;
+            return {};
+        }
+        drop_guesses();
+        row_ = 0;
+        pass_.assign(1, token);
+        if constexpr (P::Drafter::max_tokens > 0) {
+            const auto guesses = drafter_.propose(history_, std::min({most_guesses_, options.max_draft, left - 1}));
+            pass_.insert(pass_.end(), guesses.begin(), guesses.end());
+        }
+        SLUICE_TRY(compute(pass_, pass_.size(), logits_.span(0, logits_.size()), options.cancel));
+        guesses_ = std::span<const Token>(pass_).subspan(1);
+        drafts.drafted += guesses_.size();
+        return {};
+    }
+
+    //! Forgets what was computed and did not come true.
+    void drop_guesses() {
+        if (guesses_.empty()) return;
+        model_.cache.truncate(0, model_.cache.length(0) - guesses_.size());
+        guesses_ = {};
     }
 
     //! One forward pass over tokens that continue the sequence; logits for the last `wanted` of them.
@@ -186,6 +227,12 @@ private:
         return model_.forward(*model_.executor, model_.cache, rows_, logits, cancel);
     }
 
+    std::span<float> next_logits() { return logits_.span(row_ * model_.forward.vocab(), model_.forward.vocab()); }
+
+    static bool is_cancelled(const GenerateOptions& options) {
+        return options.cancel != nullptr && options.cancel->load(std::memory_order_relaxed);
+    }
+
     SampleContext sample_context(const GenerateOptions& options) const {
         return {history_, options.seed, 0, static_cast<std::uint32_t>(history_.size())};
     }
@@ -193,8 +240,13 @@ private:
     static double milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
 
     LoadedModel<P> model_;
-    Buffer<float> logits_;        // [vocab] of the next token
-    std::vector<Token> history_;  // prompt and generated tokens; the cache holds their first length(0)
+    typename P::Drafter drafter_;
+    std::size_t most_guesses_;        // of a forward pass
+    Buffer<float> logits_;            // [1 + most_guesses_, vocab]
+    std::size_t row_ = 0;             // of logits_: those of the next token
+    std::vector<Token> history_;      // prompt and generated tokens; the cache holds their first, then guesses_
+    std::vector<Token> pass_;         // tokens of the last forward pass: a known one, and guesses behind it
+    std::span<const Token> guesses_;  // the last of pass_: those that are still to come true
     std::vector<Row> rows_;
 };
 

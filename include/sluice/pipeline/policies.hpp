@@ -2,7 +2,10 @@
 //! Policy bundles: the types that a Pipeline is put together from.
 #pragma once
 
+#include <concepts>
+
 #include "sluice/concepts/attention.hpp"
+#include "sluice/concepts/drafter.hpp"
 #include "sluice/concepts/executor.hpp"
 #include "sluice/concepts/experts.hpp"
 #include "sluice/concepts/kv_cache.hpp"
@@ -15,6 +18,8 @@
 #include "sluice/cpu/experts.hpp"
 #include "sluice/cpu/kv_cache.hpp"
 #include "sluice/cpu/router.hpp"
+#include "sluice/draft/none.hpp"
+#include "sluice/model/forward.hpp"
 #include "sluice/model/shape.hpp"
 #include "sluice/quant/sets.hpp"
 #include "sluice/sampler/standard.hpp"
@@ -36,6 +41,11 @@ struct Qwen3MoeCpu {
     using Experts = cpu::SwiGluExperts<>;
     using Tokenizer = BpeTokenizer;
     using Sampler = StandardSampler;
+    using Drafter = draft::None;
+
+    //! The machine that computes. model::Forward is the CPU; it puts together the slots from Executor to Experts.
+    template <class P>
+    using Forward = model::Forward<P>;
 };
 
 //! True, or a compile error that names the slot, the concept its type must model, and the page that explains it.
@@ -46,22 +56,27 @@ consteval bool check_policies() {
                   "see docs/add_a_component.md#quantization");
     static_assert(shape::Shape<typename P::Shape>,
                   "Pipeline: the Shape slot does not model sluice::shape::Shape; see docs/add_a_component.md#shape");
-    static_assert(Executor<typename P::Executor>,
-                  "Pipeline: the Executor slot does not model sluice::Executor; see docs/add_a_component.md#executor");
-    static_assert(KvCache<typename P::KvCache>,
-                  "Pipeline: the KvCache slot does not model sluice::KvCache; see docs/add_a_component.md#kvcache");
-    static_assert(Attention<typename P::Attention, typename P::KvCache>,
-                  "Pipeline: the Attention slot does not model sluice::Attention; "
-                  "see docs/add_a_component.md#attention");
-    static_assert(Router<typename P::Router>,
-                  "Pipeline: the Router slot does not model sluice::Router; see docs/add_a_component.md#router");
-    static_assert(Experts<typename P::Experts, typename P::Quantization>,
-                  "Pipeline: the Experts slot does not model sluice::Experts; see docs/add_a_component.md#experts");
+    if constexpr (std::same_as<typename P::template Forward<P>, model::Forward<P>>) {
+        static_assert(
+            Executor<typename P::Executor>,
+            "Pipeline: the Executor slot does not model sluice::Executor; see docs/add_a_component.md#executor");
+        static_assert(KvCache<typename P::KvCache>,
+                      "Pipeline: the KvCache slot does not model sluice::KvCache; see docs/add_a_component.md#kvcache");
+        static_assert(Attention<typename P::Attention, typename P::KvCache>,
+                      "Pipeline: the Attention slot does not model sluice::Attention; "
+                      "see docs/add_a_component.md#attention");
+        static_assert(Router<typename P::Router>,
+                      "Pipeline: the Router slot does not model sluice::Router; see docs/add_a_component.md#router");
+        static_assert(Experts<typename P::Experts, typename P::Quantization>,
+                      "Pipeline: the Experts slot does not model sluice::Experts; see docs/add_a_component.md#experts");
+    }
     static_assert(Tokenizer<typename P::Tokenizer>,
                   "Pipeline: the Tokenizer slot does not model sluice::Tokenizer; "
                   "see docs/add_a_component.md#tokenizer");
     static_assert(Sampler<typename P::Sampler>,
                   "Pipeline: the Sampler slot does not model sluice::Sampler; see docs/add_a_component.md#sampler");
+    static_assert(Drafter<typename P::Drafter>,
+                  "Pipeline: the Drafter slot does not model sluice::Drafter; see docs/add_a_component.md#drafter");
     return true;
 }
 

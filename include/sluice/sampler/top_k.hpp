@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <vector>
 
 #include "sluice/concepts/sampler.hpp"
@@ -30,13 +29,16 @@ public:
         if (k == 0 || k >= candidates.size()) return {};
         SLUICE_TRY(candidates.scan());
 
-        // The k-th highest block maximum: at least k candidates reach it, and few more. Their blocks are all we look
-        // at.
+        // The k-th highest block maximum: at least k candidates reach it, one in each of k blocks, and few more. What
+        // only ties with it behind the first k such blocks ranks behind them.
         if (k <= candidates.block_count()) {
             block_max_.assign(candidates.block_max().begin(), candidates.block_max().end());
             const auto kth = block_max_.begin() + (k_ - 1);
             std::nth_element(block_max_.begin(), kth, block_max_.end(), std::greater<>());
-            candidates.keep_through({*kth, std::numeric_limits<Token>::max()});
+            std::size_t blocks = 0;
+            for (std::size_t reached = 0; reached < k; ++blocks) reached += candidates.block_max()[blocks] >= *kth;
+            const std::size_t end = std::min(blocks * Candidates::block_size, candidates.size());
+            candidates.keep_through({*kth, candidates.id(end - 1)});
             if (candidates.size() <= k) return {};
             SLUICE_TRY(candidates.scan());
         }

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <numeric>
 #include <vector>
 
 #include "sluice/concepts/sampler.hpp"
@@ -61,7 +62,6 @@ private:
     //! Sets mass_ to the sum of the weights in each bucket, and returns the sum of them all.
     std::uint64_t fill_buckets(const Candidates& candidates) {
         mass_.assign(bucket_count, 0);
-        std::uint64_t total = 0;
         Candidates::BlockDepths depths;
         Candidates::BlockWeights weights;
         Buckets buckets;
@@ -71,10 +71,9 @@ private:
             sort_in(depths, buckets);
             for (std::size_t i = 0; i < depths.size(); ++i) {  // zeros may wrap around: in one place they would queue
                 mass_[static_cast<std::size_t>(buckets[i]) % bucket_count] += weights[i];
-                total += weights[i];
             }
         }
-        return total;
+        return std::accumulate(mass_.begin(), mass_.end(), std::uint64_t{0});
     }
 
     //! Puts the candidates of one bucket into the scratch space.
@@ -97,6 +96,11 @@ private:
     //! range that holds it, as quickselect does, by weight instead of by count.
     static Candidate crossing_candidate(Candidates& candidates, std::uint64_t missing) {
         auto first = candidates.scratch().begin(), last = candidates.scratch().end();
+        const auto is_tied = [&](const Candidate& c) { return c.logit == first->logit; };
+        if (std::all_of(first, last, is_tied)) {  // in ascending order of ids, which is their rank
+            return first[static_cast<std::ptrdiff_t>((missing - 1) /
+                                                     Candidates::weight(candidates.depth(first->logit)))];
+        }
         while (last - first > 1) {
             const auto middle = first + (last - first) / 2;
             std::nth_element(first, middle, last, ranks_before);

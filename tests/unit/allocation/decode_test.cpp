@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "sluice/draft/prompt_lookup.hpp"
 #include "sluice/pipeline/pipeline.hpp"
 #include "sluice/sink/callback.hpp"
 #include "support/goldens.hpp"
@@ -53,12 +54,23 @@ TEST_CASE("allocation: the counter sees vectors, strings and buffers") {
     CHECK(allocations == before + 3);
 }
 
-TEST_CASE("allocation: none in 50 decode steps after warm-up, sampler, sink and stop strings included") {
-    auto pipeline =
-        Pipeline<Qwen3MoeCpu<quant::Q4_K_M>>::load(source_path("samples/models/story-Q4_K_M.gguf"), {.threads = 2});
+namespace {
+struct WithPromptLookup : Qwen3MoeCpu<quant::Q4_K_M> {
+    using Drafter = draft::PromptLookup;
+};
+}  // namespace
+
+TEST_CASE("allocation: none in 50 decode steps after warm-up, sampler, sink, stop strings and guesses included") {
+    auto pipeline = Pipeline<WithPromptLookup>::load(source_path("samples/models/story-Q4_K_M.gguf"), {.threads = 2});
     REQUIRE_MESSAGE(pipeline.ok(), pipeline.status().message());
     SamplingParams params;
+    std::size_t max_draft = 0, accepted = 0;
     SUBCASE("greedy") {}
+    SUBCASE("a text that is guessed") {
+        params = {.logit_bias = {{7, 1e6F}}};
+        max_draft = draft::PromptLookup::max_tokens;
+        accepted = 50;
+    }
     SUBCASE("a draw from very many") { params = {.temperature = 1.5F, .top_p = 0.99F}; }
     SUBCASE("all stages") {
         params = {.temperature = 0.9F,
@@ -79,11 +91,14 @@ TEST_CASE("allocation: none in 50 decode steps after warm-up, sampler, sink and 
         if (event.index == warm_up) at_start = allocations;
         if (event.index == warm_up + steps) at_end = allocations;
     });
-    const auto result = pipeline->generate(
-        "Once upon a time",
-        {.max_tokens = warm_up + steps + 1, .stop = {"never to be seen", "}"}, .ignore_stop_tokens = true}, *sampler,
-        sink);
+    const auto result = pipeline->generate("Once upon a time",
+                                           {.max_tokens = warm_up + steps + 1,
+                                            .stop = {"never to be seen", "}"},
+                                            .ignore_stop_tokens = true,
+                                            .max_draft = max_draft},
+                                           *sampler, sink);
     REQUIRE_MESSAGE(result.ok(), result.status().message());
     REQUIRE(result->usage.completion_tokens == warm_up + steps + 1);
+    CHECK(result->drafts.accepted >= accepted);
     CHECK(at_end - at_start == 0);
 }

@@ -251,6 +251,22 @@ struct WithLongestWord : Qwen3MoeCpu<quant::Q4_K_M> {
 };
 // [/sampler]
 
+// [drafter]
+struct WhatFollowedLast {  // guesses one token: what came after the last token when it was there before
+    static constexpr std::size_t max_tokens = 1;
+    explicit WhatFollowedLast(std::size_t /*context*/) {}
+    static void restart() {}
+    static std::span<const Token> propose(std::span<const Token> history, std::size_t most) {
+        const auto before = std::find(history.rbegin() + 1, history.rend(), history.back());
+        if (before == history.rend() || most == 0) return {};
+        return history.subspan(static_cast<std::size_t>(history.rend() - before), 1);
+    }
+};
+struct WithWhatFollowedLast : Qwen3MoeCpu<quant::Q4_K_M> {
+    using Drafter = WhatFollowedLast;
+};
+// [/drafter]
+
 // [streamsink]
 struct FirstSentence {  // collects text up to the first full stop
     std::string text;
@@ -313,6 +329,8 @@ TEST_CASE("components: types that compute the same leave the text unchanged") {
               CHECK(std::accumulate(counts.begin(), counts.end(), std::uint64_t{0}) ==
                     rows * shape.layers * shape.experts_used);
           }) == usual);
+    CHECK(first_sentence<WithWhatFollowedLast>(
+              [](const auto&, const GenerationResult& result) { CHECK(result.drafts.drafted > 0); }) == usual);
     CHECK(first_sentence<WithOneSequenceCache>() == first_sentence<WithFloatCache>());
 }
 
@@ -333,7 +351,7 @@ TEST_CASE("components: the page shows this file's lines") {
     const std::string code = read(SLUICE_SOURCE_DIR "/tests/unit/pipeline/components_test.cpp");
     const std::string page = read(SLUICE_SOURCE_DIR "/docs/add_a_component.md");
     for (const std::string name : {"quantization", "shape", "executor", "kvcache", "attention", "router", "experts",
-                                   "tokenizer", "sampler", "streamsink"}) {
+                                   "tokenizer", "sampler", "drafter", "streamsink"}) {
         CAPTURE(name);
         const std::string open = "// [" + name + "]\n", close = "// [/" + name + "]\n";
         const std::size_t begin = code.find(open), end = code.find(close);
