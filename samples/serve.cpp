@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Serves a model over HTTP with OpenAI's API.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -45,6 +46,7 @@ struct Options {
     server::EngineOptions engine;
     std::vector<std::string> api_keys;
     std::filesystem::path api_key_file;
+    std::string cors_origin;
     std::size_t keep_alive_s = 10, drain_s = 4;
     std::string log = "requests";
 
@@ -59,6 +61,7 @@ struct Options {
                   "tokens of new prompts that running answers wait for at a time [64]", std::size_t{1});
         flags.add("--api-key", api_keys, "asks for this key; may be given many times, also as SLUICE_API_KEY");
         flags.add("--api-key-file", api_key_file, "asks for one of the keys in a file, one a line");
+        flags.add("--cors", cors_origin, "lets the pages of this origin ask, or of any with '*' [none but its own]");
         flags.add("--keep-alive", keep_alive_s, "seconds of silence after which a stream gets a comment [10]",
                   std::size_t{1}, std::size_t{3600});
         flags.add("--drain", drain_s, "seconds that running answers get at the end [4]", std::size_t{0},
@@ -82,6 +85,14 @@ Expected<std::vector<std::string>> api_keys(const Options& o) {
     return keys;
 }
 
+Status check_origin(const std::string& origin) {
+    const bool is_origin = origin.starts_with("http://") || origin.starts_with("https://");
+    const bool is_plain = std::all_of(origin.begin(), origin.end(), [](char c) { return c > ' ' && c < '\x7F'; });
+    if (origin.empty() || origin == "*" || (is_origin && is_plain && origin.back() != '/')) return {};
+    return Status(Errc::invalid_argument, "--cors", quote(origin) + " is not an origin",
+                  "give one as https://example.org, or '*'");
+}
+
 using Engine = server::Engine<samples::Policies>;
 
 //! Loads the model into `engine`, and serves until a signal comes and the answers are done.
@@ -97,14 +108,18 @@ Status run(const Options& o, server::Service<samples::Policies>& service, std::u
 
 Status serve(const Options& o) {
     SLUICE_ASSIGN(std::vector<std::string> keys, api_keys(o));
+    SLUICE_TRY(check_origin(o.cors_origin));
     std::mutex log_mutex;
     const auto log = [&](const std::string& line) {
         const std::lock_guard lock(log_mutex);
         std::cerr << "serve: " + line + '\n';
     };
     server::HttpServer http;
-    server::ServiceOptions options{o.model.path.stem().string(), std::move(keys), samples::chat_page,
-                                   std::chrono::seconds(o.keep_alive_s)};
+    server::ServiceOptions options{.model_name = o.model.path.stem().string(),
+                                   .api_keys = std::move(keys),
+                                   .page = samples::chat_page,
+                                   .cors_origin = o.cors_origin,
+                                   .keep_alive = std::chrono::seconds(o.keep_alive_s)};
     if (o.log == "requests") options.log = log;
     server::Service<samples::Policies> service(http, std::move(options));
 

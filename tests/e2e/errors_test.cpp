@@ -80,7 +80,7 @@ TEST_CASE("errors: every table of the page is run, and every file is in one") {
     }
     CHECK(titles == std::vector<std::string>{"Damaged files", "Other models", "Tokenizers and chat templates", "Flags",
                                              "Prompts, token ids and output", "A small machine", "Accepted",
-                                             "Wrong calls of the library"});
+                                             "Wrong calls of the library", "The server"});
     CHECK(bad_inputs >= 40);
     for (const NamedFile& file : bad_files()) CHECK_MESSAGE(commands.find(file.name) != commands.npos, file.name);
 }

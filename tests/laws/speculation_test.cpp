@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "laws/models.hpp"
 #include "sluice/contracts/draft_laws.hpp"
 #include "sluice/contracts/mutants/draft_mutants.hpp"
 #include "sluice/contracts/mutants/speculation_mutants.hpp"
@@ -8,10 +9,9 @@
 
 using namespace sluice;
 using namespace sluice::contracts;
+using sluice::test::story_model;
 
 namespace {
-
-constexpr const char* story_model = SLUICE_SOURCE_DIR "/samples/models/story-Q4_K_M.gguf";
 
 struct WithPromptLookup : Qwen3MoeCpu<quant::Q4_K_M> {
     using Drafter = draft::PromptLookup;
@@ -25,6 +25,8 @@ TEST_CASE("draft mutants: each is caught by its law") { check_mutants(draft_muta
 TEST_CASE("speculation laws: prompt lookup, and a drafter that errs now and then") {
     speculation_laws<WithPromptLookup>("Qwen3MoeCpu<Q4_K_M> with PromptLookup", story_model);
     speculation_laws<mutants::ToldPolicies>("Qwen3MoeCpu<Q4_K_M> with ToldDrafter", story_model);
+    const test::RandomModelFile random;
+    speculation_laws<WithPromptLookup>("Qwen3MoeCpu<Q4_K_M> with PromptLookup, random model", random.path(), 1000);
 }
 TEST_CASE("speculation laws: kept by the loop of the mutants, without a fault") {
     mutants::PlainSpeculation::next_fault = mutants::SpeculationFault::none;

@@ -65,7 +65,7 @@ inline Text any_text(Case& c, std::size_t size) {
 }  // namespace detail
 
 template <Drafter D>
-std::vector<Law> draft_law_list(std::size_t cases = 200) {
+std::vector<Law> draft_law_list(std::size_t cases = 1000) {
     using namespace detail;
     return {
         {"draft.proposes_what_was_asked_for",

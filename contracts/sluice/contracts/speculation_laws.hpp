@@ -197,7 +197,7 @@ std::vector<Law> speculation_law_list(const std::filesystem::path& model, std::s
              twins->end(c, question);
              twins->same_answer(c, question);
          },
-         3 * cases},
+         cases},
         {"speculation.same_conversation",
          "The cache holds no guess afterwards: what follows finds as much of it, and answers alike.",
          [=](Case& c) {
@@ -242,8 +242,8 @@ std::vector<Law> speculation_law_list(const std::filesystem::path& model, std::s
 
 //! Checks that the drafter of these policies changes nothing, inside a doctest test case.
 template <class P>
-void speculation_laws(std::string_view subject, const std::filesystem::path& model) {
-    check_laws(subject, speculation_law_list<P>(model));
+void speculation_laws(std::string_view subject, const std::filesystem::path& model, std::size_t cases = 12) {
+    check_laws(subject, speculation_law_list<P>(model, cases));
 }
 
 }  // namespace sluice::contracts

@@ -61,6 +61,14 @@ SLUICE_INLINE SLUICE_HD typename Ops::F32 silu(typename Ops::F32 x) {
 SLUICE_HD inline float exp(float x) { return exp<FloatOps>(x); }
 SLUICE_HD inline float silu(float x) { return silu<FloatOps>(x); }
 
+//! The sum of sixteen partial sums by the fixed tree: lane j gets lane j + 8, then j + 4, j + 2, j + 1.
+SLUICE_HD inline float sum_tree(float (&lane)[16]) {
+    for (int half = 8; half > 0; half /= 2) {
+        for (int j = 0; j < half; ++j) lane[j] += lane[j + half];
+    }
+    return lane[0];
+}
+
 struct SinCos {
     double sin, cos;
 };

@@ -79,7 +79,9 @@ class [[nodiscard]] Expected {
 public:
     using value_type = T;
 
-    Expected(T value) : content_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit, as in return value;
+    // NOLINTNEXTLINE: implicit, as in return value; by reference, or nvcc would copy a local value
+    Expected(T&& value) : content_(std::in_place_index<0>, std::move(value)) {}
+    Expected(const T& value) : content_(std::in_place_index<0>, value) {}                                    // NOLINT
     Expected(Status error) : content_(std::in_place_index<1>, std::move(error)) { assert(!status().ok()); }  // NOLINT
 
     bool ok() const { return content_.index() == 0; }

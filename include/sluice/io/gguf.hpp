@@ -153,7 +153,7 @@ private:
         }
         const std::string stem = name_.substr(0, name_.size() - first.suffix().size());
         std::vector<Tensor> tensors(tensors_.items().begin(), tensors_.items().end());
-        for (Split wanted = first; ++wanted.index < wanted.parts;) {
+        for (Split wanted = first; (++wanted.index) < wanted.parts;) {  // in brackets: nvcc sees a template in index <
             const std::string path = stem + wanted.suffix();
             auto part = map_part(path);
             if (!part.ok() && part.status().code() == Errc::not_found) {

@@ -33,7 +33,7 @@ struct Q8View {
     const std::int16_t* sums;  //!< [k / 16]
 
     //! The row of k levels that lies at `storage`.
-    static Q8View at(const std::byte* storage, std::size_t k) {
+    static SLUICE_HD Q8View at(const std::byte* storage, std::size_t k) {
         return {reinterpret_cast<const std::int8_t*>(storage), reinterpret_cast<const float*>(storage + d_offset(k)),
                 reinterpret_cast<const std::int16_t*>(storage + sums_offset(k))};
     }
@@ -55,7 +55,7 @@ struct Q8Row {
     std::int16_t* sums;
 
     //! `storage` has View::row_bytes(k) bytes, aligned to 64.
-    Q8Row(std::byte* storage, std::size_t k)
+    SLUICE_HD Q8Row(std::byte* storage, std::size_t k)
         : q(reinterpret_cast<std::int8_t*>(storage)),
           d(reinterpret_cast<float*>(storage + Q8View<N>::d_offset(k))),
           sums(reinterpret_cast<std::int16_t*>(storage + Q8View<N>::sums_offset(k))) {}
@@ -63,7 +63,7 @@ struct Q8Row {
     Q8View<N> view() const { return {q, d, sums}; }
 
     //! Zeros behind the row's end, as Q8View promises.
-    void pad(std::size_t k) const {
+    SLUICE_HD void pad(std::size_t k) const {
         const std::size_t end = Q8View<N>::padded(k);
         for (std::size_t i = k; i < end; ++i) q[i] = 0;
         for (std::size_t i = k / 16; i < end / 16; ++i) sums[i] = 0;

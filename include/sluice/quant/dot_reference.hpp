@@ -8,9 +8,19 @@
 #include <cstdint>
 
 #include "sluice/concepts/quantization.hpp"
+#include "sluice/core/math.hpp"
 #include "sluice/quant/activation.hpp"
 
 namespace sluice::quant {
+
+//! The float step of a block: acc + (d * xd) * levels, and for a format with minima - (dmin * xd) * mins, where
+//! `levels` and `mins` are the block's exact integer sums.
+template <bool HasMin>
+SLUICE_HD float add_block(float acc, float d, float dmin, float xd, std::int32_t levels, std::int32_t mins) {
+    acc = ::fmaf(d * xd, static_cast<float>(levels), acc);
+    if constexpr (HasMin) acc = ::fmaf(-(dmin * xd), static_cast<float>(mins), acc);
+    return acc;
+}
 
 //! Integer formats: exact integer sums within a block, then one float step a block, blocks in ascending order.
 //! k is a multiple of F::block_size.
@@ -30,8 +40,9 @@ SLUICE_HD float dot_reference(const typename F::Block* row, std::size_t k, typen
             isum += levels.scale[g] * qx;
             if constexpr (L::has_min) msum += levels.min[g] * xs;
         }
-        acc = ::fmaf(levels.d * x.d[b], static_cast<float>(isum), acc);
-        if constexpr (L::has_min) acc = ::fmaf(-(levels.dmin * x.d[b]), static_cast<float>(msum), acc);
+        float dmin = 0.0F;
+        if constexpr (L::has_min) dmin = levels.dmin;
+        acc = add_block<L::has_min>(acc, levels.d, dmin, x.d[b], isum, msum);
     }
     return acc;
 }
@@ -45,10 +56,7 @@ SLUICE_HD float dot_reference(const typename F::Block* row, std::size_t k, F32Vi
         const float w = i < k ? F::decode(row[i]) : 0.0F;
         partial[i % 16] = ::fmaf(w, i < k ? x.x[i] : 0.0F, partial[i % 16]);
     }
-    for (std::size_t half = 8; half > 0; half /= 2) {
-        for (std::size_t j = 0; j < half; ++j) partial[j] += partial[j + half];
-    }
-    return partial[0];
+    return math::sum_tree(partial);
 }
 
 }  // namespace sluice::quant

@@ -11,6 +11,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -25,6 +26,7 @@
 #include "sluice/pipeline/answer.hpp"
 #include "sluice/pipeline/loaded_model.hpp"
 #include "sluice/pipeline/policies.hpp"
+#include "sluice/sampler/logprobs.hpp"
 #include "sluice/sink/channel.hpp"
 
 namespace sluice::server {
@@ -57,7 +59,9 @@ public:
         std::vector<Token> prompt;
         GenerateOptions options{};
         Sampler sampler;
-        std::uint32_t sequence = 0;  //!< which of several answers to the same prompt and seed
+        //! With each token come its log-probability and those of so many of the likeliest ones; none: they are not
+        //! computed.
+        std::optional<std::size_t> top_logprobs{};
     };
 
     explicit Engine(LoadedModel<P> model, const EngineOptions& options = {})
@@ -93,13 +97,14 @@ public:
     }
 
     //! Queues a request. The answer comes through the channel, which never makes the engine wait; close() it to cancel:
-    //! its slot is free after the batch that is being computed. Errors: as check(); out_of_capacity when the queue is
-    //! full; cancelled when the engine is shutting down.
-    Expected<std::shared_ptr<ChannelSink>> submit(Request request) {
+    //! its slot is free after the batch that is being computed. Requests of one monitor can be waited for together.
+    //! Errors: as check(); out_of_capacity when the queue is full; cancelled when the engine is shutting down.
+    Expected<std::shared_ptr<ChannelSink>> submit(
+        Request request, std::shared_ptr<ChannelSink::Monitor> monitor = std::make_shared<ChannelSink::Monitor>()) {
         SLUICE_TRY(check(request));
         const std::size_t room = model_.context - request.prompt.size();
         SLUICE_ASSIGN(Answer answer, Answer::create(request.options, room));
-        const auto job = std::make_shared<Job>(std::move(request), std::move(answer), room);
+        const auto job = std::make_shared<Job>(std::move(request), std::move(answer), room, std::move(monitor));
 
         const std::lock_guard lock(mutex_);
         if (draining_) return Status(Errc::cancelled, "engine", "is shutting down");
@@ -138,8 +143,10 @@ private:
     using Clock = std::chrono::steady_clock;
 
     struct Job {
-        Job(Request r, Answer a, std::size_t room)
-            : request(std::move(r)), answer(std::move(a)), channel(std::min(request.options.max_tokens, room)) {}
+        Job(Request r, Answer a, std::size_t room, std::shared_ptr<ChannelSink::Monitor> monitor)
+            : request(std::move(r)),
+              answer(std::move(a)),
+              channel(std::min(request.options.max_tokens, room), std::move(monitor)) {}
 
         //! Whether nobody waits for the answer any more.
         bool abandoned() const {
@@ -232,28 +239,42 @@ private:
 
     std::size_t pending(std::size_t i) const { return slots_[i].history.size() - model_.cache.length(i); }
 
-    //! Fills rows_ and sampled_: the next row of every running answer, then prompts in the order of their coming.
+    //! Fills rows_ and sampled_: the next row of every running answer, then prompts. The one with least to go comes
+    //! first, so that a long one does not keep short ones waiting; but a quarter of the room is for the one that came
+    //! first, so that it comes to its end however many short ones follow.
     void plan() {
         rows_.clear();
         sampled_.clear();
-        order_.clear();
+        prompts_.clear();
         for (std::size_t i = 0; i < slots_.size(); ++i) {
-            if (slots_[i].job) order_.push_back(i);
+            if (!slots_[i].job) continue;
+            pending(i) == 1 ? add_rows(i, 1) : prompts_.push_back(i);
         }
-        const auto rank = [&](std::size_t i) { return std::pair(pending(i) > 1, slots_[i].turn); };
-        std::sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
-        std::size_t most = model_.forward.max_rows();
-        for (const std::size_t i : order_) {
-            const bool decodes = pending(i) == 1;
-            if (decodes) most = std::min(model_.forward.max_rows(), rows_.size() + 1 + options_.prefill_chunk);
-            const std::size_t count = std::min(pending(i), most - rows_.size());
-            for (std::size_t k = 0; k < count; ++k) {
-                const std::size_t at = model_.cache.length(i) + k;
-                const bool is_last = at + 1 == slots_[i].history.size();
-                rows_.push_back(
-                    {slots_[i].history[at], static_cast<std::int32_t>(i), static_cast<std::int32_t>(at), is_last});
-                if (is_last) sampled_.push_back(i);
-            }
+        if (prompts_.empty()) return;
+        std::size_t room = model_.forward.max_rows() - rows_.size();
+        if (!rows_.empty()) room = std::min(room, options_.prefill_chunk);
+        const auto turn = [&](std::size_t i) { return slots_[i].turn; };
+        const auto rank = [&](std::size_t i) { return std::pair(pending(i), turn(i)); };
+        std::sort(prompts_.begin(), prompts_.end(), [&](std::size_t a, std::size_t b) { return rank(a) < rank(b); });
+        const std::size_t first = *std::min_element(prompts_.begin(), prompts_.end(),
+                                                    [&](std::size_t a, std::size_t b) { return turn(a) < turn(b); });
+        std::size_t kept = std::min(pending(first), (room + 3) / 4);
+        for (const std::size_t i : prompts_) {
+            if (i == first) kept = 0;
+            const std::size_t count = std::min(pending(i), room - kept);
+            add_rows(i, count);
+            room -= count;
+        }
+    }
+
+    //! The next `count` rows of slot i.
+    void add_rows(std::size_t i, std::size_t count) {
+        const std::size_t held = model_.cache.length(i);
+        for (std::size_t at = held; at < held + count; ++at) {
+            const bool is_last = at + 1 == slots_[i].history.size();
+            rows_.push_back(
+                {slots_[i].history[at], static_cast<std::int32_t>(i), static_cast<std::int32_t>(at), is_last});
+            if (is_last) sampled_.push_back(i);
         }
     }
 
@@ -278,14 +299,26 @@ private:
         Job& job = *slot.job;
         if (job.answer.tokens() == 0) job.prompt_done = Clock::now();
         if (!job.answer.end()) {
-            const SampleContext context{slot.history, job.request.options.seed, job.request.sequence,
-                                        static_cast<std::uint32_t>(slot.history.size())};
+            const auto top_logprobs = job.request.top_logprobs;
+            if (top_logprobs) raw_logits_.assign(logits.begin(), logits.end());  // the sampler overwrites them
+            const SampleContext context{.history = slot.history,
+                                        .seed = job.request.options.seed,
+                                        .position = static_cast<std::uint32_t>(slot.history.size())};
             const Expected<Token> token = job.request.sampler.sample(logits, context);
             if (!token.ok()) return fail(slot, token.status());
             slot.history.push_back(*token);
-            if (job.channel.on_token(job.answer.add(model_.vocabulary, *token)) == Flow::stop) job.answer.cancel();
+            TokenEvent event = job.answer.add(model_.vocabulary, *token);
+            if (top_logprobs) event.logprobs = logprobs_of(*token, *top_logprobs);
+            if (job.channel.on_token(event) == Flow::stop) job.answer.cancel();
         }
         if (job.answer.end()) end(slot, *job.answer.end());
+    }
+
+    //! From raw_logits_; valid until the next call.
+    std::span<const TokenLogprob> logprobs_of(Token token, std::size_t top) {
+        compute_logprobs(raw_logits_, token, top, logprobs_);
+        for (TokenLogprob& logprob : logprobs_) logprob.bytes = model_.vocabulary.tokenizer.piece(logprob.id);
+        return logprobs_;
     }
 
     void cancel(Slot& slot) { end(slot, FinishReason::cancelled); }
@@ -331,10 +364,12 @@ private:
     LoadedModel<P> model_;
     const EngineOptions options_;
     std::vector<Slot> slots_;
-    std::vector<std::size_t> order_;    // busy slots as plan() serves them
-    std::vector<Row> rows_;             // of the next batch
-    std::vector<std::size_t> sampled_;  // the slots of those rows that want logits, in order
-    Buffer<float> logits_;              // [slots, vocab]
+    std::vector<Row> rows_;               // of the next batch
+    std::vector<std::size_t> sampled_;    // the slots of those rows that want logits, in order
+    std::vector<std::size_t> prompts_;    // slots whose prompts wait, as plan() serves them
+    Buffer<float> logits_;                // [slots, vocab]
+    std::vector<float> raw_logits_;       // [vocab], of a token whose log-probabilities are wanted
+    std::vector<TokenLogprob> logprobs_;  // of that token
     std::uint64_t turns_ = 0;
 
     std::atomic<bool> abort_{false};  // give up what is running

@@ -197,7 +197,8 @@ private:
 //! puts this question there.
 inline bool client_is_there(const httplib::Request& request) { return !request.progress || request.progress(0, 0); }
 
-//! An httplib::Server with the limits. Handlers see neither compression nor ranges.
+//! An httplib::Server with the limits. Handlers see neither compression nor ranges, and every body as it came: what
+//! httplib takes for a form, such as the bodies of plain `curl -d`, may have 8 KiB only.
 class HttpServer : public httplib::Server {
 public:
     explicit HttpServer(const HttpLimits& limits = {}) : limits_(limits) {
@@ -229,6 +230,7 @@ private:
         const auto setup = [&](httplib::Request& request) {
             connection.expect_body();
             request.headers.erase("Accept-Encoding");
+            request.headers.erase("Content-Type");
             request.ranges.clear();
             request.progress = [&connection](auto...) { return connection.is_alive(); };
         };

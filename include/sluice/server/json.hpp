@@ -64,6 +64,18 @@ inline Expected<Json> parse_object(std::string_view text) {
 //! JSON text. Ill-formed UTF-8, which no part of Sluice should produce, becomes U+FFFD.
 inline std::string json_text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
+//! JSON text with ", " and ": " between its parts, as Python's json.dumps prints it: models have read it so.
+inline std::string spaced_json_text(const Json& json) {
+    if (!json.is_structured()) return json_text(json);
+    std::string text;
+    for (const auto& [name, value] : json.items()) {
+        if (!text.empty()) text += ", ";
+        if (json.is_object()) text += json_text(name) + ": ";
+        text += spaced_json_text(value);
+    }
+    return json.is_object() ? '{' + text + '}' : '[' + text + ']';
+}
+
 //! What values of a type are called in errors.
 template <class T>
 constexpr std::string_view json_kind = "a string";
@@ -138,6 +150,15 @@ public:
         if (!value) return bad_field(path(name), "is missing");
         to = std::move(*value);
         return {};
+    }
+
+    //! Reads what there is one way to do.
+    template <class T>
+    Status only(const std::string& name, T supported) {
+        T value = supported;
+        SLUICE_TRY(read(name, value));
+        if (value == supported) return {};
+        return bad_field(path(name), "only " + Json(supported).dump() + " is supported here", "leave it out");
     }
 
     Status refuse_others() const {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! OpenAI's API as data: what a request's JSON asks for, and the JSON of an answer.
+//! OpenAI's API as data: what a request's JSON asks for. Its counterpart is openai_answer.hpp.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +13,12 @@
 
 #include "sluice/core/generation.hpp"
 #include "sluice/core/status.hpp"
+#include "sluice/core/to_text.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/pipeline/answer.hpp"
 #include "sluice/sampler/standard.hpp"
 #include "sluice/server/json.hpp"
-#include "sluice/sink/sse.hpp"
+#include "sluice/server/openai_tools.hpp"
 #include "sluice/text/chat_template.hpp"
 
 namespace sluice::server::openai {
@@ -29,28 +30,25 @@ struct Conversation {
 };
 using Prompt = std::variant<Conversation, std::string, std::vector<Token>>;
 
+inline constexpr std::size_t max_choices = 8, max_top_logprobs = 20;
+
 //! A checked request for a completion.
 struct CompletionRequest {
     Prompt prompt;
     SamplingParams sampling{.temperature = 1.0F};
     GenerateOptions generate{};
     std::optional<std::int64_t> seed{};  //!< none: a fresh one
+    std::size_t choices = 1;             //!< answers to the same prompt
+    //! How many of the likeliest tokens come with each token and its log-probability; none: without all that.
+    std::optional<std::size_t> top_logprobs{};
     bool stream = false;
     bool include_usage = false;  //!< a last chunk of a stream with the usage
 
     bool is_chat() const { return std::holds_alternative<Conversation>(prompt); }
+    bool has_tools() const { return is_chat() && !std::get<Conversation>(prompt).options.tools.empty(); }
 };
 
 namespace detail {
-
-//! What there is one way to do.
-template <class T>
-Status only(Fields& fields, const std::string& name, T supported) {
-    T value = supported;
-    SLUICE_TRY(fields.read(name, value));
-    if (value == supported) return {};
-    return bad_field(fields.path(name), "only " + Json(supported).dump() + " is supported here", "leave it out");
-}
 
 inline Status read_sampling(Fields& fields, SamplingParams& sampling) {
     SLUICE_TRY(fields.read("temperature", sampling.temperature));
@@ -73,6 +71,13 @@ inline Status read_sampling(Fields& fields, SamplingParams& sampling) {
     }
     const auto sampler = make_standard_sampler(sampling);
     return sampler.ok() ? Status() : sampler.status();
+}
+
+inline Status read_range(Fields& fields, const std::string& name, std::size_t least, std::size_t most,
+                         std::size_t& to) {
+    SLUICE_TRY(fields.read(name, to));
+    if (to >= least && to <= most) return {};
+    return bad_field(name, to_text(to) + " is out of range", "give " + to_text(least) + " to " + to_text(most));
 }
 
 inline Status read_stop(Fields& fields, std::vector<std::string>& stop) {
@@ -100,7 +105,7 @@ inline Status read_common(Fields& fields, CompletionRequest& request) {
         SLUICE_TRY(options.refuse_others());
         if (!request.stream) return bad_field("stream_options", "is for stream: true only", "leave it out");
     }
-    SLUICE_TRY(only<std::int64_t>(fields, "n", 1));
+    SLUICE_TRY(read_range(fields, "n", 1, max_choices, request.choices));
     std::string ignored;  // a server has one model, and does not tell users apart
     SLUICE_TRY(fields.read("model", ignored));
     return fields.read("user", ignored);
@@ -122,6 +127,16 @@ inline Expected<std::string> content_text(const Json& content, const std::string
     return text;
 }
 
+inline Status read_chat_logprobs(Fields& fields, CompletionRequest& request) {
+    bool wanted = false;
+    SLUICE_TRY(fields.read("logprobs", wanted));
+    if (!wanted && fields.find("top_logprobs") != nullptr) {
+        return bad_field("top_logprobs", "is for logprobs: true only", "leave it out");
+    }
+    if (!wanted) return {};
+    return read_range(fields, "top_logprobs", 0, max_top_logprobs, request.top_logprobs.emplace(0));
+}
+
 inline Expected<chat::Message> read_message(const Json& json, const std::string& path) {
     SLUICE_ASSIGN(Fields fields, Fields::of(json, path));
     chat::Message message;
@@ -134,15 +149,18 @@ inline Expected<chat::Message> read_message(const Json& json, const std::string&
     } else if (role == "assistant") {
         message.role = chat::Role::assistant;
         SLUICE_TRY(fields.read("reasoning_content", message.reasoning));
+        SLUICE_ASSIGN(message.tool_calls, read_tool_calls(fields));
     } else if (role == "tool") {
         message.role = chat::Role::tool;
         SLUICE_TRY(fields.read("tool_call_id", ignored));  // the template goes by the order
     } else {
         return bad_field(fields.path("role"), quote(role) + " is none of system, developer, user, assistant and tool");
     }
-    const Json* content = fields.find("content");
-    if (content == nullptr) return bad_field(fields.path("content"), "is missing");
-    SLUICE_ASSIGN(message.content, content_text(*content, fields.path("content")));
+    if (const Json* content = fields.find("content")) {
+        SLUICE_ASSIGN(message.content, content_text(*content, fields.path("content")));
+    } else if (message.tool_calls.empty()) {
+        return bad_field(fields.path("content"), "is missing");
+    }
     SLUICE_TRY(fields.read("name", ignored));
     SLUICE_TRY(fields.refuse_others());
     return message;
@@ -150,7 +168,7 @@ inline Expected<chat::Message> read_message(const Json& json, const std::string&
 
 }  // namespace detail
 
-//! The messages and the template's options of an object such as a chat request, for which `fields` is.
+//! The messages, the tools and the template's options of an object such as a chat request, for which `fields` is.
 inline Expected<Conversation> read_conversation(Fields& fields) {
     const Json* messages = fields.find("messages");
     if (messages == nullptr) return bad_field("messages", "is missing");
@@ -161,6 +179,7 @@ inline Expected<Conversation> read_conversation(Fields& fields) {
         SLUICE_ASSIGN(chat::Message message, detail::read_message(json, path));
         conversation.messages.push_back(std::move(message));
     }
+    SLUICE_ASSIGN(conversation.options.tools, read_tools(fields));
     if (const Json* json = fields.find("chat_template_kwargs")) {
         SLUICE_ASSIGN(Fields kwargs, Fields::of(*json, "chat_template_kwargs"));
         SLUICE_TRY(kwargs.read("enable_thinking", conversation.options.enable_thinking));
@@ -190,10 +209,10 @@ inline Expected<CompletionRequest> parse_chat(std::string_view body) {
     SLUICE_ASSIGN(request.prompt, read_conversation(fields));
     SLUICE_TRY(detail::read_common(fields, request));
     SLUICE_TRY(fields.read("max_completion_tokens", request.generate.max_tokens));
-    SLUICE_TRY(detail::only(fields, "logprobs", false));
+    SLUICE_TRY(detail::read_chat_logprobs(fields, request));
     if (const Json* format = fields.find("response_format")) {
         SLUICE_ASSIGN(Fields kind, Fields::of(*format, "response_format"));
-        SLUICE_TRY(detail::only<std::string>(kind, "type", "text"));
+        SLUICE_TRY(kind.only<std::string>("type", "text"));
         SLUICE_TRY(kind.refuse_others());
     }
     SLUICE_TRY(fields.refuse_others());
@@ -213,33 +232,11 @@ inline Expected<CompletionRequest> parse_completion(std::string_view body) {
         SLUICE_ASSIGN(request.prompt, json_as<std::string>(*prompt, "prompt"));
     }
     SLUICE_TRY(detail::read_common(fields, request));
+    if (fields.find("logprobs") != nullptr) {
+        SLUICE_TRY(detail::read_range(fields, "logprobs", 0, max_top_logprobs, request.top_logprobs.emplace(0)));
+    }
     SLUICE_TRY(fields.refuse_others());
     return request;
-}
-
-//! The answer to stream: false, as one object; `text` is all of the answer.
-inline std::string answer_json(const sse::Head& head, std::string_view text, const GenerationResult& result) {
-    Json choice = {{"index", 0}};
-    if (head.is_chat) {
-        std::string reasoning, content;
-        ReasoningSplit split;
-        split.push(text, reasoning, content);
-        split.finish(reasoning, content);
-        choice["message"] = {{"role", "assistant"}, {"content", content}};
-        if (!reasoning.empty()) choice["message"]["reasoning_content"] = reasoning;
-    } else {
-        choice["text"] = text;
-    }
-    choice["logprobs"] = nullptr;
-    choice["finish_reason"] = openai_name(result.finish_reason);
-    std::string usage;
-    sse::append_usage(usage, result.usage);
-    return json_text({{"id", head.id},
-                      {"object", head.is_chat ? "chat.completion" : "text_completion"},
-                      {"created", head.created},
-                      {"model", head.model},
-                      {"choices", Json::array({choice})},
-                      {"usage", Json::parse(usage)}});
 }
 
 }  // namespace sluice::server::openai

@@ -22,17 +22,18 @@
 #include "sluice/server/json.hpp"
 #include "sluice/server/metrics.hpp"
 #include "sluice/server/openai.hpp"
+#include "sluice/server/openai_answer.hpp"
 #include "sluice/server/session.hpp"
-#include "sluice/sink/callback.hpp"
 #include "sluice/sink/sse.hpp"
 #include "sluice/text/utf8_stream.hpp"
 
 namespace sluice::server {
 
 struct ServiceOptions {
-    std::string model_name;
+    std::string model_name{};
     std::vector<std::string> api_keys{};  //!< any of them opens all but /health and /; none: no key is asked for
     std::string_view page{};              //!< HTML for GET /, which must outlive the service; or nothing
+    std::string cors_origin{};            //!< the origin whose pages may ask, "*" for any; empty: none but the own page
     std::chrono::milliseconds keep_alive{10'000};      //!< a stream that is silent for so long gets a comment
     std::function<void(const std::string&)> log = {};  //!< gets a line for each answer, from any thread
 };
@@ -148,6 +149,11 @@ private:
     // ---- Who may ask ----
 
     bool admit(const Request& q, Response& r) const {
+        if (!options_.cors_origin.empty()) {
+            r.set_header("Access-Control-Allow-Origin", options_.cors_origin);
+            r.set_header("Vary", "Origin");
+            if (q.method == "OPTIONS") return answer_preflight(r);
+        }
         if (q.has_header("Content-Encoding")) {
             refuse(r, 415, bad_field("", "compressed bodies are not supported"));
         } else if (q.path != "/health" && q.path != "/" && !has_key(q.get_header_value("Authorization"))) {
@@ -155,6 +161,15 @@ private:
         } else {
             return true;
         }
+        return false;
+    }
+
+    //! A browser asks, without a key, what its page may send.
+    static bool answer_preflight(Response& r) {
+        r.set_header("Access-Control-Allow-Methods", "GET, POST");
+        r.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type");
+        r.set_header("Access-Control-Max-Age", "600");
+        r.status = 204;
         return false;
     }
 
@@ -230,11 +245,11 @@ private:
         http.Post(path, with_engine([this, parse](Engine<P>& engine, const Request& q, Response& r) {
                       const auto request = parse(q.body);
                       if (!request.ok()) return refuse(r, 400, request.status());
-                      auto work = to_work(engine, *request);
+                      const auto work = to_work(engine, *request);
                       if (!work.ok()) return refuse(r, 400, work.status());
-                      auto channel = engine.submit(std::move(*work));
-                      if (!channel.ok()) return fail(r, channel.status());
-                      answer(*request, std::move(*channel), q, r);
+                      const auto channels = submit(engine, *work, request->choices);
+                      if (!channels.ok()) return fail(r, channels.status());
+                      answer(*request, work->options.seed, *channels, q, r);
                   }));
     }
 
@@ -248,10 +263,31 @@ private:
         }
         SLUICE_ASSIGN(std::vector<Token> prompt, tokens_of(model, request.prompt));
         SLUICE_ASSIGN(auto sampler, make_standard_sampler(request.sampling));
-        EngineRequest work{.prompt = std::move(prompt), .options = request.generate, .sampler = std::move(sampler)};
+        EngineRequest work{.prompt = std::move(prompt),
+                           .options = request.generate,
+                           .sampler = std::move(sampler),
+                           .top_logprobs = request.top_logprobs};
         work.options.seed = request.seed ? static_cast<std::uint64_t>(*request.seed) : std::random_device()();
         SLUICE_TRY(engine.check(work));
         return work;
+    }
+
+    //! Queues the work once for each choice, with one seed after the other; all of it or nothing.
+    static Expected<Session::Channels> submit(Engine<P>& engine, const EngineRequest& work, std::size_t choices) {
+        const auto monitor = std::make_shared<ChannelSink::Monitor>();
+        Session::Channels channels;
+        for (std::size_t i = 0; i < choices; ++i) {
+            EngineRequest choice = work;
+            choice.options.seed += i;
+            auto channel = engine.submit(std::move(choice), monitor);
+            if (channel.ok()) {
+                channels.push_back(std::move(*channel));
+                continue;
+            }
+            for (const auto& earlier : channels) earlier->close();
+            return channel.status();
+        }
+        return channels;
     }
 
     static Expected<std::vector<Token>> tokens_of(const LoadedModel<P>& model, const openai::Prompt& prompt) {
@@ -263,42 +299,47 @@ private:
     }
 
     //! The session is logged when the last of those who hold it lets go.
-    std::shared_ptr<Session> session(std::shared_ptr<ChannelSink> channel, const std::string& id) {
-        return {new Session(std::move(channel), latencies_), [this, id](Session* ended) {
+    std::shared_ptr<Session> session(const Session::Channels& channels, const std::string& id) {
+        return {new Session(channels, latencies_), [this, id](Session* ended) {
                     if (options_.log) options_.log("id=" + id + ' ' + ended->summary());
                     delete ended;
                 }};
     }
 
-    void answer(const openai::CompletionRequest& request, std::shared_ptr<ChannelSink> channel, const Request& q,
-                Response& r) {
-        const bool is_chat = request.is_chat();
-        const std::string id = (is_chat ? "chatcmpl-" : "cmpl-") + to_text(started_) + '-' + to_text(++requests_);
-        const sse::Head head{id, options_.model_name, std::time(nullptr), is_chat};
-        const auto running = session(std::move(channel), id);
+    void answer(const openai::CompletionRequest& request, std::uint64_t seed, const Session::Channels& channels,
+                const Request& q, Response& r) {
+        const sse::Head head{
+            .id = (request.is_chat() ? "chatcmpl-" : "cmpl-") + to_text(started_) + '-' + to_text(++requests_),
+            .model = options_.model_name,
+            .created = std::time(nullptr),
+            .is_chat = request.is_chat(),
+            .has_tools = request.has_tools(),
+            .include_usage = request.include_usage,
+            .choices = channels.size(),
+            .seed = seed};
+        const auto running = session(channels, head.id);
         const auto there = [&q] { return client_is_there(q); };
         if (request.stream) {
             running->wait(there, options_.keep_alive);
-            if (const auto error = running->early_error()) return fail(r, *error);
+            if (const auto error = running->error()) return fail(r, *error);
             r.set_header("Cache-Control", "no-cache");
-            r.set_chunked_content_provider(
-                "text/event-stream",
-                [this, running, head, include_usage = request.include_usage](std::size_t, httplib::DataSink& out) {
-                    const auto write = [&](std::string_view text) { return out.write(text.data(), text.size()); };
-                    SseSink sink(head, include_usage, write);
-                    const bool whole =
-                        running->run(sink, out.is_writable, options_.keep_alive, [&] { write(sse::keep_alive); });
-                    if (whole) out.done();
-                    return whole;
-                });
+            r.set_chunked_content_provider("text/event-stream", [this, running, head](std::size_t,
+                                                                                      httplib::DataSink& out) {
+                SseStream stream(head, [&out](std::string_view text) { return out.write(text.data(), text.size()); });
+                std::vector<SseSink<decltype(stream)>> choices;
+                for (std::size_t i = 0; i < head.choices; ++i) choices.emplace_back(stream, i);
+                const bool whole =
+                    running->run(choices, out.is_writable, options_.keep_alive, [&] { stream.write(sse::keep_alive); });
+                if (whole) out.done();
+                return whole;
+            });
             return;
         }
-        std::string text;
-        CallbackSink collect([&](const TokenEvent& event) { text += event.text; });
-        running->run(collect, there, options_.keep_alive, [] {});
-        const auto outcome = running->outcome();
-        if (!outcome.ok()) return fail(r, outcome.status());
-        r.set_content(openai::answer_json(head, text, *outcome), "application/json");
+        std::vector<openai::Choice> choices;
+        for (std::size_t i = 0; i < head.choices; ++i) choices.emplace_back(head, i);
+        if (!running->run(choices, there, options_.keep_alive, [] {})) return;
+        if (const auto error = running->error()) return fail(r, *error);
+        r.set_content(openai::answer_json(head, choices), "application/json");
     }
 
     const ServiceOptions options_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,7 +12,10 @@
 #include "sluice/core/generation.hpp"
 #include "sluice/core/json_text.hpp"
 #include "sluice/core/status.hpp"
-#include "sluice/text/reasoning.hpp"
+#include "sluice/core/to_text.hpp"
+#include "sluice/sink/logprobs_json.hpp"
+#include "sluice/text/answer_parts.hpp"
+#include "sluice/text/chat_template.hpp"
 
 namespace sluice::sse {
 
@@ -48,32 +52,67 @@ inline void append_usage(std::string& json, const Usage& usage) {
 struct Head {
     std::string id;
     std::string model;
-    std::int64_t created = 0;  //!< Unix seconds
-    bool is_chat = true;       //!< chat.completion.chunk, or else text_completion
+    std::int64_t created = 0;    //!< Unix seconds
+    bool is_chat = true;         //!< chat.completion.chunk, or else text_completion
+    bool has_tools = false;      //!< <tool_call> blocks of a chat are calls
+    bool include_usage = false;  //!< a last chunk has the usage
+    std::size_t choices = 1;     //!< answers to the same prompt
+    std::uint64_t seed = 0;      //!< of the first one; each of the others has the next
 };
 
-//! The events of one answer as text, each complete with its empty line.
+//! "stop", "length", or "tool_calls" where an answer that ended by itself has called functions.
+inline std::string_view finish_name(FinishReason reason, bool has_called) {
+    const std::string_view name = openai_name(reason);
+    return has_called && name == "stop" ? "tool_calls" : name;
+}
+
+inline std::string tool_call_id(const Head& head, std::size_t choice, std::size_t call) {
+    return "call-" + head.id + '-' + to_text(choice) + '-' + to_text(call);
+}
+
+//! The events of one answer as text, each complete with its empty line. `logprobs` is JSON.
 class Events {
 public:
-    explicit Events(const Head& head) : is_chat_(head.is_chat) {
+    explicit Events(Head head) : head_(std::move(head)) {
         start_ = "data: {\"id\":";
-        append_json_string(start_, head.id);
-        start_ += head.is_chat ? ",\"object\":\"chat.completion.chunk\",\"created\":"
-                               : ",\"object\":\"text_completion\",\"created\":";
-        append_json_number(start_, head.created);
+        append_json_string(start_, head_.id);
+        start_ += head_.is_chat ? ",\"object\":\"chat.completion.chunk\",\"created\":"
+                                : ",\"object\":\"text_completion\",\"created\":";
+        append_json_number(start_, head_.created);
         start_ += ",\"model\":";
-        append_json_string(start_, head.model);
+        append_json_string(start_, head_.model);
+        start_ += ",\"seed\":";
+        append_json_number(start_, head_.seed);
     }
 
+    const Head& head() const { return head_; }
+
     //! The first one of a chat.
-    std::string role() const { return choice("\"delta\":{\"role\":\"assistant\",\"content\":\"\"}", "null"); }
+    std::string role(std::size_t choice) const {
+        return chunk(choice, "\"delta\":{\"role\":\"assistant\",\"content\":\"\"}", "null", "null");
+    }
 
-    std::string text(std::string_view text) const { return delta(is_chat_ ? "content" : "text", text); }
-    std::string reasoning(std::string_view text) const { return delta("reasoning_content", text); }
+    std::string text(std::size_t choice, std::string_view text, std::string_view logprobs) const {
+        return delta(choice, head_.is_chat ? "content" : "text", text, logprobs);
+    }
+    std::string reasoning(std::size_t choice, std::string_view text, std::string_view logprobs) const {
+        return delta(choice, "reasoning_content", text, logprobs);
+    }
 
-    std::string finish(FinishReason reason) const {
-        const std::string quoted = '"' + std::string(openai_name(reason)) + '"';
-        return choice(is_chat_ ? "\"delta\":{}" : "\"text\":\"\"", quoted);
+    //! `call`: its number in the choice.
+    std::string tool_call(std::size_t choice, std::size_t call, const chat::ToolCall& function,
+                          std::string_view logprobs) const {
+        std::string content = "\"delta\":{\"tool_calls\":[{\"index\":" + to_text(call) + ",\"id\":";
+        append_json_string(content, tool_call_id(head_, choice, call));
+        content += ",\"type\":\"function\",\"function\":{\"name\":";
+        append_json_string(content, function.name);
+        content += ",\"arguments\":";
+        append_json_string(content, function.arguments);
+        return chunk(choice, content + "}}]}", logprobs, "null");
+    }
+
+    std::string finish(std::size_t choice, std::string_view name) const {
+        return chunk(choice, head_.is_chat ? "\"delta\":{}" : "\"text\":\"\"", "null", '"' + std::string(name) + '"');
     }
 
     std::string usage(const Usage& usage) const {
@@ -87,21 +126,22 @@ public:
     }
 
 private:
-    std::string delta(std::string_view name, std::string_view text) const {
+    std::string delta(std::size_t choice, std::string_view name, std::string_view text,
+                      std::string_view logprobs) const {
         std::string field = '"' + std::string(name) + "\":";
         append_json_string(field, text);
-        return choice(is_chat_ ? "\"delta\":{" + field + "}" : field, "null");
+        return chunk(choice, head_.is_chat ? "\"delta\":{" + field + "}" : field, logprobs, "null");
     }
 
-    std::string choice(std::string_view content, std::string_view finish_reason) const {
-        std::string event = start_ + ",\"choices\":[{\"index\":0,";
-        event += content;
-        event += ",\"logprobs\":null,\"finish_reason\":";
-        event += finish_reason;
+    std::string chunk(std::size_t choice, std::string_view content, std::string_view logprobs,
+                      std::string_view finish_reason) const {
+        std::string event = start_ + ",\"choices\":[{\"index\":" + to_text(choice) + ',';
+        event.append(content).append(",\"logprobs\":").append(logprobs);
+        event.append(",\"finish_reason\":").append(finish_reason);
         return event += "}]}\n\n";
     }
 
-    bool is_chat_;
+    Head head_;
     std::string start_;  // of every chunk, up to its choices
 };
 
@@ -109,62 +149,101 @@ private:
 
 namespace sluice {
 
-//! A StreamSink that writes an answer as server-sent events: one a token, but for a stop token without text. In a chat
-//! the role comes first, and a leading <think> block is `reasoning_content`. At the end come the finish reason, the
-//! usage if asked for, and [DONE]; after an error, an error event alone. `write(text)` hands an event to the client;
-//! false says that the client is gone, and ends the generation.
+//! Where the events of an answer go: `write(text)` hands one to the client; false says that the client is gone. After
+//! the finish reasons of all choices come the usage, if asked for, and [DONE]; after an error, an error event alone.
 template <std::predicate<std::string_view> Write>
+class SseStream {
+public:
+    SseStream(sse::Head head, Write write)
+        : events_(std::move(head)), write_(std::move(write)), choices_left_(events_.head().choices) {}
+
+    const sse::Events& events() const { return events_; }
+
+    //! Ends the generation once the client is gone.
+    Flow write(std::string_view event) {
+        open_ = open_ && write_(event);
+        return flow();
+    }
+    Flow flow() const { return open_ ? Flow::go_on : Flow::stop; }
+
+    //! A choice has ended.
+    void finish(const Usage& usage) {
+        usage_.add_choice(usage);
+        if (--choices_left_ > 0) return;
+        if (events_.head().include_usage) write(events_.usage(usage_));
+        write(sse::done);
+    }
+
+    void fail(const Status& error) {
+        write(sse::Events::error(error));
+        open_ = false;
+    }
+
+private:
+    sse::Events events_;
+    Write write_;
+    std::size_t choices_left_;
+    Usage usage_;
+    bool open_ = true;  // the client is there, and nothing has failed
+};
+
+//! A StreamSink that writes one choice of an answer into a stream: an event a token, but for a stop token without text.
+//! In a chat the role comes first, a leading <think> block is `reasoning_content`, and calls of functions are
+//! `tool_calls`, each whole in one event.
+template <class Stream>
 class SseSink {
 public:
-    SseSink(const sse::Head& head, bool include_usage, Write write)
-        : events_(head), is_chat_(head.is_chat), include_usage_(include_usage), write_(std::move(write)) {}
+    //! `stream`: an SseStream, which must outlive the sink.
+    explicit SseSink(Stream& stream, std::size_t choice = 0)
+        : stream_(&stream), choice_(choice), split_(head().is_chat, head().has_tools), logprobs_(head().is_chat) {}
 
     Flow on_token(const TokenEvent& event) {
         begin();
-        if (event.is_stop && event.text.empty()) return flow();
-        std::string reasoning, content;
-        if (is_chat_) {
-            split_.push(event.text, reasoning, content);
-        } else {
-            content = event.text;
-        }
-        send(reasoning, content);
-        return flow();
+        if (event.is_stop && event.text.empty()) return stream_->flow();
+        AnswerParts parts;
+        split_.push(event.text, parts);
+        logprobs_.add(event);
+        send(parts);
+        return stream_->flow();
     }
 
     void on_finish(const GenerationResult& result) {
         begin();
-        std::string reasoning, content;
-        split_.finish(reasoning, content);
-        if (!reasoning.empty() || !content.empty()) send(reasoning, content);
-        write(events_.finish(result.finish_reason));
-        if (include_usage_) write(events_.usage(result.usage));
-        write(sse::done);
+        AnswerParts parts;
+        split_.finish(parts);
+        if (!parts.empty()) send(parts);
+        stream_->write(events().finish(choice_, sse::finish_name(result.finish_reason, calls_ > 0)));
+        stream_->finish(result.usage);
     }
 
-    void on_error(const Status& error) { write(sse::Events::error(error)); }
+    void on_error(const Status& error) { stream_->fail(error); }
 
 private:
+    const sse::Events& events() const { return stream_->events(); }
+    const sse::Head& head() const { return events().head(); }
+
     void begin() {
-        if (is_chat_ && !begun_) write(events_.role());
+        if (head().is_chat && !begun_) stream_->write(events().role(choice_));
         begun_ = true;
     }
 
-    //! An event even if both are empty: its token is part of a character, or of a tag.
-    void send(std::string_view reasoning, std::string_view content) {
-        if (!reasoning.empty()) write(events_.reasoning(reasoning));
-        if (!content.empty() || reasoning.empty()) write(events_.text(content));
+    //! An event even if there are no parts: its token is part of a character, of a tag or of a call.
+    void send(const AnswerParts& parts) {
+        std::string logprobs = logprobs_.take();  // for the first event
+        const auto once = [&] { return std::exchange(logprobs, "null"); };
+        if (!parts.reasoning.empty()) stream_->write(events().reasoning(choice_, parts.reasoning, once()));
+        if (!parts.content.empty() || parts.empty()) stream_->write(events().text(choice_, parts.content, once()));
+        for (const chat::ToolCall& call : parts.tool_calls) {
+            stream_->write(events().tool_call(choice_, calls_++, call, once()));
+        }
     }
 
-    void write(std::string_view event) { open_ = open_ && write_(event); }
-    Flow flow() const { return open_ ? Flow::go_on : Flow::stop; }
-
-    sse::Events events_;
-    bool is_chat_, include_usage_;
-    Write write_;
-    ReasoningSplit split_;
+    Stream* stream_;
+    std::size_t choice_;
+    AnswerSplit split_;
+    LogprobsJson logprobs_;
+    std::size_t calls_ = 0;
     bool begun_ = false;  // the role is written
-    bool open_ = true;    // the client is there
 };
 
 }  // namespace sluice

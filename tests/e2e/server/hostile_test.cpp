@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Requests that no client should send. Every one gets a 4xx, and the server goes on.
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <doctest/doctest.h>
 #include <string>
@@ -49,8 +51,12 @@ TEST_CASE("serve: a field of the wrong type or range is a 400 that names it") {
         {"repetition_penalty", {"0.5"}},
         {"repeat_last_n", {"-1"}},
         {"logit_bias", {}},
-        {"logprobs", {}},
+        {"logprobs", {"true"}},
+        {"top_logprobs", {}},
         {"n", {}},
+        {"tools", {}},
+        {"tool_choice", {}},
+        {"parallel_tool_calls", {"true"}},
         {"response_format", {}},
         {"chat_template_kwargs", {}},
         {"ignore_eos", {"true"}},
@@ -65,7 +71,7 @@ TEST_CASE("serve: a field of the wrong type or range is a 400 that names it") {
             Json body = chat;
             body[field] = Json::parse(value);
             const httplib::Response response = server.post("/v1/chat/completions", body.dump());
-            INFO(field << " = " << value << ": " << response.body);
+            INFO(body.dump() << ": " << response.body);
             if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) {
                 CHECK(response.status == 200);
                 continue;
@@ -75,6 +81,10 @@ TEST_CASE("serve: a field of the wrong type or range is a 400 that names it") {
             CHECK(param.starts_with(name == "max_completion_tokens" ? "max_" : name));
         }
     }
+    for (const std::string& value : values) {  // another type than a chat's
+        const Json body = {{"prompt", "Hi"}, {"max_tokens", 1}, {"logprobs", Json::parse(value)}};
+        CHECK(error_of(server.post("/v1/completions", body.dump())).at("param") == "logprobs");
+    }
 }
 
 TEST_CASE("serve: messages of every wrong shape are refused") {
@@ -83,11 +93,33 @@ TEST_CASE("serve: messages of every wrong shape are refused") {
          {"[]", "[1]", "[{}]", R"([{"role":"user"}])", R"([{"content":"Hi"}])", R"([{"role":"king","content":"Hi"}])",
           R"([{"role":1,"content":"Hi"}])", R"([{"role":"user","content":1}])", R"([{"role":"user","content":[1]}])",
           R"([{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}])",
-          R"([{"role":"user","content":"Hi","more":1}])"}) {
+          R"([{"role":"user","content":"Hi","more":1}])", R"([{"role":"assistant","content":null}])",
+          R"([{"role":"assistant","tool_calls":[]}])", R"([{"role":"assistant","tool_calls":[{}]}])",
+          R"([{"role":"assistant","tool_calls":[{"function":{"name":"f","arguments":"["}}]}])",
+          R"([{"role":"user","content":"Hi","tool_calls":[]}])"}) {
         INFO(messages);
         const Json error =
             error_of(server.post("/v1/chat/completions", R"({"messages":)" + std::string(messages) + "}"));
         CHECK(error.at("param").get<std::string>().starts_with("messages"));
+    }
+}
+
+TEST_CASE("serve: what a chat cannot have is refused by name") {
+    const Server server;
+    for (const auto& [field, value, param] : std::vector<std::array<std::string, 3>>{
+             {"tool_choice", "\"required\"", "tool_choice"},
+             {"tool_choice", R"({"type":"function","function":{"name":"f"}})", "tool_choice"},
+             {"tools", R"([{"type":"function","function":{"name":"f","strict":true}}])", "tools[0].function.strict"},
+             {"tools", R"([{"type":"retrieval"}])", "tools[0].type"},
+             {"response_format", R"({"type":"json_object"})", "response_format.type"},
+             {"response_format", R"({"type":"json_schema","json_schema":{"name":"x"}})", "response_format.type"},
+             {"n", "9", "n"},
+             {"top_logprobs", "3", "top_logprobs"},
+         }) {
+        Json body = chat;
+        body[field] = Json::parse(value);
+        INFO(body.dump());
+        CHECK(error_of(server.post("/v1/chat/completions", body.dump())).at("param") == param);
     }
 }
 
@@ -106,6 +138,11 @@ TEST_CASE("serve: what is not JSON, nests deep, is long or is not UTF-8 is refus
     error_of(too_long);
     CHECK(server.client().Post("/v1/completions", {{"Content-Encoding", "gzip"}}, "x", "text/json")->status == 415);
     CHECK(server.client().Get("/v1/completions")->status == 404);
+    for (const char* type :
+         {"application/x-www-form-urlencoded", "multipart/form-data; boundary=x"}) {  // is read as JSON
+        const std::string text = Json{{"content", std::string(20000, 'a')}}.dump();
+        CHECK(server.client().Post("/tokenize", text, type)->status == 200);
+    }
     CHECK(server.post_json("/v1/completions", {{"prompt", "Once"}, {"max_tokens", 1}}).contains("usage"));
 }
 

@@ -2,7 +2,9 @@
 //! The program `serve`, as its clients see it.
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
+#include <cstdlib>
 #include <doctest/doctest.h>
 #include <memory>
 #include <string>
@@ -17,8 +19,6 @@ using namespace sluice::test;
 using Clock = std::chrono::steady_clock;
 
 namespace {
-
-const std::string completions = "/v1/completions", chats = "/v1/chat/completions";
 
 Json with(Json body, const Json& more) {
     body.update(more);
@@ -101,35 +101,6 @@ TEST_CASE("serve: sixteen streams at once give what each gives alone") {
     CHECK(alone[0] != alone[5]);  // the same prompt with another seed
 }
 
-TEST_CASE("serve: a client that goes away frees its slot, and a thousand leave nothing behind") {
-    const Server server({"--parallel", "2", "--queue", "8", "--log", "none", "-b", "32"});
-    server.wait_for("slots_busy", 0);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1500));  // until idle threads have ended
-    const std::size_t descriptors = server.count("fd"), threads = server.count("task");
-    Json long_prompt = long_chat;
-    long_prompt["messages"][0]["content"] = std::string(4000, 'a');
-    for (std::size_t i = 0; i < 1000;) {
-        std::vector<std::unique_ptr<BareClient>> crowd;  // more than slots: some wait in the queue
-        for (std::size_t k = 0; k < 8; ++k, ++i) {
-            crowd.push_back(std::make_unique<BareClient>(server));
-            Json body = k % 2 == 0 ? long_chat : long_prompt;
-            body["stream"] = i % 3 != 0;
-            crowd.back()->post(chats, body);
-            if (i % 4 == 0) crowd.back()->reset();
-        }
-        if ((i - 8) % 3 != 0) crowd[0]->receive();  // it streams, and is in its answer then
-    }
-    server.wait_for("slots_busy", 0);
-    server.wait_for("queue_depth", 0);
-    CHECK(server.metric("requests_failed_total") == 0);
-    for (int i = 0; i < 100 && (server.count("fd") > descriptors || server.count("task") > threads + 1); ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    }
-    CHECK(server.count("fd") <= descriptors);
-    CHECK(server.count("task") <= threads + 1);  // one that served the last /metrics
-    CHECK(server.post_json(completions, {{"prompt", "Once"}, {"max_tokens", 2}}).at("choices").size() == 1);
-}
-
 TEST_CASE("serve: a stream goes on while others leave") {
     const Server server({"--parallel", "3", "-c", "512"});
     const Json body = {{"prompt", "Once"}, {"max_tokens", 400}, {"seed", 3}, {"ignore_eos", true}, {"temperature", 1}};
@@ -184,6 +155,80 @@ TEST_CASE("serve: SIGTERM lets answers end, gives up at the limit, and exits wit
     }
 }
 
+TEST_CASE("serve: a second signal ends it at once") {
+    Server server({"--drain", "60"});
+    BareClient client(server);
+    client.post(chats, long_chat);
+    server.wait_for("time_to_first_token_seconds_count", 1);
+    const auto start = Clock::now();
+    server.program().send(SIGTERM);
+    const auto refused = [&] {
+        return server.post(completions, R"({"prompt": "Once", "max_tokens": 1})").status == 503;
+    };
+    while (!refused()) std::this_thread::sleep_for(std::chrono::milliseconds(5));  // until the first has come
+    server.program().send(SIGTERM);
+    CHECK(server.program().wait() == 128 + SIGTERM);
+    CHECK(seconds_since(start) < 5);
+}
+
+TEST_CASE("serve: keys come from a file and the environment too") {
+    const TempFolder folder;
+    write_file(folder / "keys", Bytes().raw("one\ntwo\n").data);
+    setenv("SLUICE_API_KEY", "three", 1);
+    const Server server({"--api-key-file", (folder / "keys").string(), "--api-key", "four"});
+    unsetenv("SLUICE_API_KEY");
+    auto client = server.client();
+    for (const std::string key : {"one", "two", "three", "four", "five", "one\ntwo"}) {
+        const auto response = client.Get("/v1/models", {{"Authorization", "Bearer " + key}});
+        if (!response) continue;  // not a header
+        CHECK_MESSAGE((response->status == 200) == (key.size() < 6 && key != "five"), key);
+    }
+    write_file(folder / "keys", Bytes().raw("one\n\ntwo\n").data);
+    const Outcome empty = run("serve", {"--api-key-file", (folder / "keys").string(), "--port", "0"});
+    CHECK(empty.code == 1);
+    CHECK(empty.err.find("--api-key: is empty") != empty.err.npos);
+}
+
+TEST_CASE("serve: --cors lets one origin in, and takes nothing else") {
+    const Server server({"--cors", "https://good.example"});
+    const auto preflight = server.client().Options(chats.c_str());
+    REQUIRE(preflight);
+    CHECK(preflight->status == 204);
+    CHECK(preflight->get_header_value("Access-Control-Allow-Origin") == "https://good.example");
+    CHECK(server.post(completions, R"({"prompt": "Once", "max_tokens": 1})")
+              .get_header_value("Access-Control-Allow-Origin") == "https://good.example");
+    for (const char* origin : {"good.example", "https://a b", "https://a\r\nX: 1", "https://a/"}) {
+        const Outcome refused = run("serve", {"--cors", origin, "--port", "0"});
+        CHECK(refused.code == 1);
+        CHECK(refused.err.find("--cors: ") != refused.err.npos);
+        CHECK(refused.err.find("is not an origin") != refused.err.npos);
+    }
+}
+
+TEST_CASE("serve: n answers and log-probabilities of the embedded model") {
+    const Server server({"--parallel", "2"});
+    const Json body = {
+        {"prompt", "Once upon a time"}, {"max_tokens", 12}, {"temperature", 0}, {"n", 3}, {"logprobs", 2}};
+    const Json answer = server.post_json(completions, body);
+    REQUIRE(answer.at("choices").size() == 3);
+    const Json& first = answer.at("choices").at(0);
+    CHECK(first.at("text").get<std::string>().size() > 12);
+    for (const Json& choice : answer.at("choices")) CHECK(choice.at("text") == first.at("text"));  // greedy
+    const Json& logprobs = first.at("logprobs");
+    REQUIRE(logprobs.at("tokens").size() == 12);
+    std::string text;
+    for (std::size_t i = 0; i < 12; ++i) {
+        const std::string token = logprobs.at("tokens").at(i);
+        CHECK(logprobs.at("text_offset").at(i) == text.size());
+        text += token;
+        const double logprob = logprobs.at("token_logprobs").at(i);
+        CHECK(logprob <= 0);
+        CHECK(logprobs.at("top_logprobs").at(i).size() == 2);
+        for (const Json& other : logprobs.at("top_logprobs").at(i)) CHECK(other.get<double>() <= logprob);
+    }
+    CHECK(text == first.at("text"));
+}
+
 TEST_CASE("serve: keys are asked for everywhere but at /health and for the page") {
     const Server server({"--api-key", "one", "--api-key", "another"});
     auto client = server.client();
@@ -197,28 +242,6 @@ TEST_CASE("serve: keys are asked for everywhere but at /health and for the page"
     }
     CHECK(client.Get("/v1/models", {{"Authorization", "Bearer one"}})->status == 200);
     CHECK(client.Get("/v1/models", {{"Authorization", "Bearer another"}})->status == 200);
-}
-
-TEST_CASE("serve: /health says 503 while loading, and answers soon beside slow clients") {
-    {
-        const Server loading({}, false);
-        const int first = loading.client().Get("/health")->status;
-        CHECK((first == 503 || first == 200));
-    }
-    const Server server;
-    std::vector<std::unique_ptr<BareClient>> slow;
-    for (int i = 0; i < 200; ++i) {
-        slow.push_back(std::make_unique<BareClient>(server));
-        slow.back()->send("GET /health HTTP/1.1\r\nX-");
-    }
-    double slowest = 0;
-    for (int i = 0; i < 20; ++i) {
-        const auto start = Clock::now();
-        CHECK(server.client().Get("/health")->status == 200);
-        slowest = std::max(slowest, seconds_since(start));
-    }
-    MESSAGE("slowest of 20: " << slowest * 1000 << " ms");
-    CHECK(slowest < 1);
 }
 
 TEST_CASE("serve: tokens, text and templates") {

@@ -2,7 +2,6 @@
 //! The program `serve` on a free port, and clients of it: well-behaved ones, and bare sockets for the others.
 #pragma once
 
-#include <arpa/inet.h>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -10,20 +9,20 @@
 #include <filesystem>
 #include <httplib.h>
 #include <iterator>
-#include <netinet/in.h>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
-#include <sys/socket.h>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 #include "e2e/program.hpp"
+#include "support/bare_socket.hpp"
 
 namespace sluice::test {
 
 using Json = nlohmann::json;
+
+inline const std::string completions = "/v1/completions", chats = "/v1/chat/completions";
 
 class Server {
 public:
@@ -120,42 +119,16 @@ inline std::string text_of(const std::vector<std::string>& events) {
     return text;
 }
 
-//! A connection that sends what it is told, and leaves as it is told.
-class BareClient {
+//! A client of the server that is not a good one.
+class BareClient : public BareSocket {
 public:
-    explicit BareClient(const Server& server) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_port = htons(static_cast<std::uint16_t>(server.port()));
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        REQUIRE(::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-    }
-    ~BareClient() { ::close(fd_); }
-    BareClient(const BareClient&) = delete;
-    BareClient& operator=(const BareClient&) = delete;
+    explicit BareClient(const Server& server) : BareSocket(server.port()) {}
 
-    void send(std::string_view text) {
-        REQUIRE(::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
-    }
     void post(const std::string& path, const Json& body) {
         const std::string text = body.dump();
         send("POST " + path + " HTTP/1.1\r\nHost: me\r\nContent-Length: " + std::to_string(text.size()) + "\r\n\r\n" +
              text);
     }
-    //! Some bytes; nothing at the end.
-    std::string receive() {
-        char buffer[4096];
-        const ssize_t count = ::recv(fd_, buffer, sizeof buffer, 0);
-        return std::string(buffer, static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-    }
-    //! Leaves with a reset instead of a proper end.
-    void reset() {
-        const linger at_once{1, 0};
-        ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    }
-
-private:
-    int fd_;
 };
 
 }  // namespace sluice::test

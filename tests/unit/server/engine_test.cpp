@@ -1,172 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sluice/server/engine.hpp"
 
-#include <chrono>
-#include <condition_variable>
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <doctest/doctest.h>
-#include <limits>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <string>
+#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "sluice/cpu/executor.hpp"
 #include "sluice/pipeline/pipeline.hpp"
-#include "support/tiny_model.hpp"
-#include "unit/io/files.hpp"
+#include "unit/server/tiny_engine.hpp"
 
 using namespace sluice;
 using namespace sluice::test;
-using namespace std::chrono_literals;
-
-namespace {
-
-//! Lets as many forward passes begin as the test allows.
-class Gate {
-public:
-    void allow(std::size_t passes) {
-        change([&] {
-            allowed_ += passes;
-            waiting_ = false;
-        });
-    }
-    void open() { allow(std::size_t{1} << 40); }
-
-    //! Waits until a pass wants to begin beyond the allowed ones.
-    void wait_until_held() {
-        std::unique_lock lock(mutex_);
-        REQUIRE(changed_.wait_for(lock, 60s, [&] { return waiting_; }));
-    }
-    void pass() {
-        std::unique_lock lock(mutex_);
-        waiting_ = allowed_ == 0;
-        changed_.notify_all();
-        changed_.wait(lock, [&] { return allowed_ > 0; });
-        waiting_ = false;
-        --allowed_;
-        ++passes_;
-    }
-    std::size_t passes() {
-        const std::lock_guard lock(mutex_);
-        return passes_;
-    }
-    void reset() {
-        change([&] { allowed_ = passes_ = 0; });
-    }
-
-private:
-    template <class F>
-    void change(F f) {
-        const std::lock_guard lock(mutex_);
-        f();
-        changed_.notify_all();
-    }
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::size_t allowed_ = 0, passes_ = 0;
-    bool waiting_ = false;
-};
-
-Gate gate;  // an executor is made by the loader, so it cannot be handed one
-
-//! Lets a case that fails end: declared after its engine, which waits for the gate in its destructor.
-struct OpenAtEnd {
-    ~OpenAtEnd() { gate.open(); }
-};
-
-struct GatedExecutor : cpu::SerialExecutor {
-    template <class Region>
-    void run(Region&& region) {
-        gate.pass();
-        cpu::SerialExecutor::run(region);
-    }
-};
-
-//! StandardSampler, but the token at a position can be an error.
-struct FragileSampler {
-    StandardSampler sampler;
-    std::optional<std::uint32_t> breaks_at{};
-
-    Expected<Token> sample(std::span<float> logits, const SampleContext& context) {
-        if (context.position == breaks_at) logits[3] = std::numeric_limits<float>::quiet_NaN();
-        return sampler.sample(logits, context);
-    }
-};
-
-struct Free : Qwen3MoeCpu<> {
-    using Executor = cpu::SerialExecutor;
-    using Sampler = FragileSampler;
-};
-struct Gated : Free {
-    using Executor = GatedExecutor;
-};
-
-constexpr Token end_of_text = 258;  // of the tiny models' vocabulary
-
-template <class P>
-std::unique_ptr<server::Engine<P>> engine_of(std::size_t slots, server::EngineOptions options = {},
-                                             std::size_t batch = 16) {
-    const TempFolder folder;
-    write_file(folder / "tiny.gguf", odd_model.draft().bytes());
-    auto model = LoadedModel<P>::load(folder / "tiny.gguf", {.context = 128, .batch = batch}, slots);
-    REQUIRE_MESSAGE(model.ok(), model.status().message());
-    return std::make_unique<server::Engine<P>>(std::move(*model), options);
-}
-
-std::vector<Token> prompt_of(std::size_t size, std::uint32_t seed) {
-    std::vector<Token> prompt;
-    for (std::size_t i = 0; i < size; ++i) prompt.push_back(static_cast<Token>((seed * 31 + i * 7) % 200));
-    return prompt;
-}
-
-template <class P>
-typename server::Engine<P>::Request request_of(std::vector<Token> prompt, GenerateOptions options,
-                                               SamplingParams sampling = {.temperature = 1}) {
-    auto sampler = make_standard_sampler(sampling);
-    REQUIRE(sampler.ok());
-    options.ignore_stop_tokens = true;
-    return {.prompt = std::move(prompt), .options = std::move(options), .sampler = {std::move(*sampler)}};
-}
-
-using Channel = std::shared_ptr<ChannelSink>;
-
-template <class P>
-Channel submit(server::Engine<P>& engine, typename server::Engine<P>::Request request) {
-    auto channel = engine.submit(std::move(request));
-    REQUIRE_MESSAGE(channel.ok(), channel.status().message());
-    return *channel;
-}
-
-struct Heard {
-    std::vector<Token> tokens{};
-    std::string text{};
-    std::optional<Expected<GenerationResult>> outcome{};
-};
-
-Heard read_all(ChannelSink& channel) {
-    Heard heard;
-    while (channel.wait_for(60s)) {
-        const auto event = channel.pop();
-        if (!event) break;
-        heard.tokens.push_back(event->id);
-        heard.text += event->text;
-    }
-    heard.outcome = channel.outcome();
-    REQUIRE(heard.outcome.has_value());
-    return heard;
-}
-
-FinishReason reason(const Heard& heard) {
-    REQUIRE_MESSAGE(heard.outcome->ok(), heard.outcome->status().message());
-    return (*heard.outcome)->finish_reason;
-}
-
-}  // namespace
 
 TEST_CASE("engine: a request alone gives what the pipeline gives") {
     const TempFolder folder;
@@ -251,6 +100,80 @@ TEST_CASE("engine: a running answer gets a token in every pass while a long prom
     }
     gate.open();
     read_all(*running);
+}
+
+TEST_CASE("engine: a long prompt does not keep a short one waiting") {
+    gate.reset();
+    const auto engine = engine_of<Gated>(2, {}, 8);
+    const OpenAtEnd open_at_end;
+    const Channel long_one = submit(*engine, request_of<Gated>(prompt_of(100, 1), {.max_tokens = 1}));
+    gate.wait_until_held();
+    const Channel short_one = submit(*engine, request_of<Gated>(prompt_of(6, 2), {.max_tokens = 1}));
+    gate.allow(2);  // the first was planned before the request came
+    gate.wait_until_held();
+    CHECK(short_one->wait_for(0ms));
+    CHECK_FALSE(long_one->wait_for(0ms));
+    gate.open();
+    read_all(*long_one);
+}
+
+TEST_CASE("engine: short prompts, however many, do not starve a long one") {
+    gate.reset();
+    const auto engine = engine_of<Gated>(3, {}, 8);
+    const OpenAtEnd open_at_end;
+    const Channel long_one = submit(*engine, request_of<Gated>(prompt_of(40, 1), {.max_tokens = 1}));
+    gate.wait_until_held();
+    std::vector<Channel> short_ones;
+    for (std::uint32_t i = 0; i < 60; ++i) {
+        short_ones.push_back(submit(*engine, request_of<Gated>(prompt_of(8, 2 + i), {.max_tokens = 1})));
+    }
+    gate.allow(1 + 32 / 2);  // 8 rows alone, then a quarter of each batch
+    gate.wait_until_held();
+    CHECK(long_one->wait_for(0ms));
+    CHECK_FALSE(short_ones.back()->wait_for(0ms));
+    gate.open();
+    for (const Channel& channel : short_ones) CHECK(read_all(*channel).tokens.size() == 1);
+}
+
+TEST_CASE("engine: log-probabilities are those of the model's own logits, and change no token") {
+    const auto engine = engine_of<Free>(2);
+    const std::vector<Token> prompt = prompt_of(9, 1);
+    const auto plain = request_of<Free>(prompt, {.max_tokens = 12, .seed = 3},
+                                        {.temperature = 0.5F, .top_k = 3, .repetition_penalty = 1.5F});
+    auto asking = plain;
+    asking.top_logprobs = 4;
+    const Channel quiet = submit(*engine, plain), asked = submit(*engine, asking);
+    std::vector<Token> history = prompt;
+    std::vector<std::vector<TokenLogprob>> heard;
+    while (const auto event = asked->pop()) {
+        const auto silent = quiet->pop();
+        REQUIRE(silent.has_value());
+        CHECK(silent->id == event->id);
+        CHECK(silent->logprobs.empty());
+        REQUIRE(event->logprobs.size() == 5);
+        CHECK(event->logprobs[0].id == event->id);
+        heard.push_back(event->logprobs);
+        history.push_back(event->id);
+    }
+
+    const TempFolder folder;
+    write_file(folder / "tiny.gguf", odd_model.draft().bytes());
+    auto pipeline = Pipeline<Free>::load(folder / "tiny.gguf", {.context = 128, .threads = 1});
+    REQUIRE(pipeline.ok());
+    const Status computed = pipeline->each_logits(history, [&](std::size_t at, std::span<const float> logits) {
+        if (at + 1 < prompt.size() || at + 1 == history.size()) return;
+        double sum = 0;
+        for (const float logit : logits) sum += std::exp(static_cast<double>(logit));
+        const float best = *std::max_element(logits.begin(), logits.end());
+        for (const TokenLogprob& one : heard[at + 1 - prompt.size()]) {
+            const float logit = logits[static_cast<std::size_t>(one.id)];
+            CHECK(std::abs(static_cast<double>(one.logprob) - (static_cast<double>(logit) - std::log(sum))) < 1e-5);
+            CHECK(one.bytes == engine->model().vocabulary.tokenizer.piece(one.id));
+        }
+        CHECK(logits[static_cast<std::size_t>(heard[at + 1 - prompt.size()][1].id)] == best);
+    });
+    CHECK(computed.ok());
+    CHECK(history.size() == 9 + 12);
 }
 
 TEST_CASE("engine: who goes away frees the slot within one pass: in the queue, in the prompt, in the answer") {

@@ -66,3 +66,9 @@ TEST_CASE("json: fields are read by name, and those left over are refused by the
     CHECK(fields->refuse_others().ok());
     CHECK(Fields::of(Json(3), "d").status().message() == "d: is not an object");
 }
+
+TEST_CASE("json: is written with spaces where models have read them") {
+    const std::string spaced = R"({"b": [1, -2.5, true, null, []], "a": {"c": "d\"é", "e": {}}})";
+    CHECK(spaced_json_text(Json::parse(spaced)) == spaced);
+    CHECK(spaced_json_text(Json::parse("[1,[2,{\"x\":3}]]")) == "[1, [2, {\"x\": 3}]]");
+}

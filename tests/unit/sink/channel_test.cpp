@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <doctest/doctest.h>
+#include <memory>
 #include <string>
 #include <thread>
 
@@ -109,4 +110,27 @@ TEST_CASE("channel: waiting ends with an event, with the end, or with patience")
     producer.join();
     CHECK(channel.closed());
     CHECK_FALSE(channel.pop().has_value());
+}
+
+TEST_CASE("channel: several can be waited for together") {
+    using std::chrono::milliseconds;
+    const auto monitor = std::make_shared<ChannelSink::Monitor>();
+    ChannelSink first(4, monitor), second(4, monitor);
+    ChannelSink* const both[] = {&first, &second};
+    CHECK_FALSE(ChannelSink::wait_for_any(both, milliseconds(1)));
+    for (ChannelSink* const channel : both) {
+        std::thread producer([&] { channel->on_token({.id = 7, .text = "a"}); });
+        CHECK(ChannelSink::wait_for_any(both, milliseconds(60'000)));
+        producer.join();
+        CHECK(channel->wait_for(milliseconds(0)));
+        CHECK_FALSE(both[channel == &first ? 1 : 0]->wait_for(milliseconds(0)));
+        CHECK(channel->pop()->id == 7);
+    }
+    second.on_token({});
+    second.close();
+    CHECK_FALSE(second.drained());  // what was sent can still be read
+    CHECK(second.pop().has_value());
+    CHECK(second.drained());
+    CHECK_FALSE(first.drained());
+    CHECK(ChannelSink::wait_for_any(both, milliseconds(60'000)));
 }

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The program `serve` under load, and under clients that leave or dawdle. Prints the figures of docs/reliability.md.
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <doctest/doctest.h>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "server.hpp"
+
+using namespace sluice::test;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+//! An answer that goes on until the context is full, to a prompt of so many tokens that no cache holds.
+Json endless(std::size_t prompt_tokens) {
+    static int requests = 0;
+    std::vector<int> prompt(prompt_tokens, 300);
+    prompt.front() = ++requests % 2000;
+    return {{"prompt", prompt}, {"max_tokens", 3000}, {"ignore_eos", true}, {"stream", true}};
+}
+
+double ms_since(Clock::time_point start) {
+    return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+double quantile(std::vector<double> values, double part) {
+    std::sort(values.begin(), values.end());
+    return values.at(static_cast<std::size_t>(part * static_cast<double>(values.size() - 1)));
+}
+double median(const std::vector<double>& values) { return quantile(values, 0.5); }
+
+using Clients = std::vector<std::unique_ptr<BareClient>>;
+
+BareClient& connect(Clients& clients, const Server& server) {
+    return *clients.emplace_back(std::make_unique<BareClient>(server));
+}
+
+void read_an_event(BareClient& client) {
+    for (std::string text; text.find("data: ") == text.npos;) {
+        const std::string more = client.receive();
+        REQUIRE_FALSE(more.empty());
+        text += more;
+    }
+}
+
+}  // namespace
+
+TEST_CASE("serve: the median gap between events is below 500 ms, alone and among sixteen") {
+    const Server server({"--parallel", "16"});
+    for (const std::size_t streams : {1U, 16U}) {
+        std::vector<std::vector<double>> gaps(streams);
+        std::vector<std::thread> clients;
+        for (std::vector<double>& mine : gaps) {
+            clients.emplace_back([&] {
+                const Json body = {{"prompt", "Once"}, {"max_tokens", 64}, {"ignore_eos", true}, {"stream", true}};
+                httplib::Request request;
+                request.method = "POST";
+                request.path = completions;
+                request.body = body.dump();
+                auto last = Clock::time_point();
+                request.content_receiver = [&](const char*, std::size_t, std::uint64_t, std::uint64_t) {
+                    if (last != Clock::time_point()) mine.push_back(ms_since(last));
+                    last = Clock::now();
+                    return true;
+                };
+                server.client().send(request);
+            });
+        }
+        for (std::thread& client : clients) client.join();
+        double slowest = 0;
+        for (const std::vector<double>& mine : gaps) {
+            REQUIRE(mine.size() >= 16);  // the system may hand over several events at once
+            slowest = std::max(slowest, median(mine));
+        }
+        MESSAGE(streams << " streams: a median gap of " << slowest << " ms");
+        CHECK(slowest < 500);
+    }
+}
+
+TEST_CASE("serve: a thousand clients that leave in the queue, in the prompt and in the answer leave nothing behind") {
+    const Server server({"--parallel", "8", "-t", "1", "-b", "8", "--log", "none"});
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));  // until the threads that asked for health have ended
+    const std::size_t descriptors = server.count("fd"), threads = server.count("task");
+
+    const auto until = [](auto is_so) {
+        for (int i = 0; i < 5000 && !is_so(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        CHECK(is_so());
+    };
+    std::size_t left = 0;
+    std::vector<double> freed;  // ms until the server has let go of all of a crowd
+    // Clients come, `wait` until they are where they should be, and leave: every other one by a reset.
+    const auto crowds = [&](int count, std::size_t size, std::size_t prompt_tokens, auto wait) {
+        for (; count > 0; --count, left += size) {
+            Clients clients;
+            for (std::size_t k = 0; k < size; ++k) {
+                BareClient& client = connect(clients, server);
+                client.post(completions, endless(prompt_tokens));
+                if (k % 2 == 0) client.reset();
+            }
+            wait(clients);
+            clients.clear();
+            const auto start = Clock::now();
+            until([&] { return server.metric("slots_busy") + server.metric("queue_depth") == 0; });
+            freed.push_back(ms_since(start));
+        }
+    };
+    crowds(42, 8, 4, [](const Clients& clients) {
+        for (const auto& client : clients) read_an_event(*client);
+    });
+    const std::uint64_t answers = server.metric("time_to_first_token_seconds_count");
+    CHECK(answers == left);
+    crowds(42, 8, 1000, [&](const Clients&) { until([&] { return server.metric("slots_busy") > 0; }); });
+    CHECK(server.metric("time_to_first_token_seconds_count") < answers + 42);  // nearly all left before their answer
+    crowds(6, 64, 4, [&](const Clients&) { until([&] { return server.metric("queue_depth") > 48; }); });
+
+    CHECK(left > 1000);
+    const std::uint64_t cancelled = server.metric("requests_cancelled_total");
+    CHECK(cancelled + server.metric("requests_finished_total") == left);
+    CHECK(cancelled > left * 9 / 10);
+    for (int i = 0; i < 100 && (server.count("fd") > descriptors || server.count("task") > threads); ++i) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    CHECK(server.count("fd") <= descriptors);
+    CHECK(server.count("task") <= threads);
+    MESSAGE(left << " left, " << cancelled << " before their end; let go of after " << median(freed) << " ms, at most "
+                 << quantile(freed, 1) << "; threads " << threads << " -> " << server.count("task") << ", descriptors "
+                 << descriptors << " -> " << server.count("fd"));
+}
+
+TEST_CASE("serve: /health answers within 50 ms beside 200 clients that never end their headers, and full slots") {
+    const Server server({"--parallel", "8"});
+    Clients running, slow;
+    for (int i = 0; i < 8; ++i) connect(running, server).post(completions, endless(4));
+    for (int i = 0; i < 200; ++i) connect(slow, server).send("GET /health HTTP/1.1\r\nX-");
+    std::vector<double> times;
+    for (int i = 0; i < 101; ++i) {
+        const auto start = Clock::now();
+        CHECK(server.client().Get("/health")->status == 200);
+        times.push_back(ms_since(start));
+    }
+    MESSAGE("/health: median " << median(times) << " ms, slowest of 101 " << quantile(times, 1));
+    CHECK(quantile(times, 0.95) < 50);
+}
+
+TEST_CASE("serve: SIGTERM with all slots, the queue and 100 dawdlers ends it with 0 within five seconds") {
+    Server server({"--parallel", "8", "--queue", "64", "--log", "none"});
+    Clients clients;
+    for (int i = 0; i < 100; ++i) connect(clients, server).send("POST /v1/comp");
+    for (int i = 0; i < 72; ++i) connect(clients, server).post(completions, endless(500));
+    server.wait_for("queue_depth", 64);
+    const auto start = Clock::now();
+    server.program().send(SIGTERM);
+    CHECK(server.program().wait() == 0);
+    MESSAGE("SIGTERM: ended after " << ms_since(start) << " ms");
+    CHECK(ms_since(start) < 5000);
+}

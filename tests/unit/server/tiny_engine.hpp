@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Engines of a tiny model for tests: one that runs freely, and one whose forward passes wait for the test.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <doctest/doctest.h>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sluice/cpu/executor.hpp"
+#include "sluice/server/engine.hpp"
+#include "sluice/sluice.hpp"
+#include "support/tiny_model.hpp"
+#include "unit/io/files.hpp"
+
+namespace sluice::test {
+
+using namespace std::chrono_literals;
+
+//! Lets as many forward passes begin as the test allows.
+class Gate {
+public:
+    void allow(std::size_t passes) {
+        change([&] {
+            allowed_ += passes;
+            waiting_ = false;
+        });
+    }
+    void open() { allow(std::size_t{1} << 40); }
+
+    //! Waits until a pass wants to begin beyond the allowed ones.
+    void wait_until_held() {
+        std::unique_lock lock(mutex_);
+        REQUIRE(changed_.wait_for(lock, 60s, [&] { return waiting_; }));
+    }
+    void pass() {
+        std::unique_lock lock(mutex_);
+        waiting_ = allowed_ == 0;
+        changed_.notify_all();
+        changed_.wait(lock, [&] { return allowed_ > 0; });
+        waiting_ = false;
+        --allowed_;
+        ++passes_;
+    }
+    std::size_t passes() {
+        const std::lock_guard lock(mutex_);
+        return passes_;
+    }
+    void reset() {
+        change([&] { allowed_ = passes_ = 0; });
+    }
+
+private:
+    template <class F>
+    void change(F f) {
+        const std::lock_guard lock(mutex_);
+        f();
+        changed_.notify_all();
+    }
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::size_t allowed_ = 0, passes_ = 0;
+    bool waiting_ = false;
+};
+
+inline Gate gate;  // an executor is made by the loader, so it cannot be handed one
+
+//! Lets a case that fails end: declared after its engine, which waits for the gate in its destructor.
+struct OpenAtEnd {
+    ~OpenAtEnd() { gate.open(); }
+};
+
+struct GatedExecutor : cpu::SerialExecutor {
+    template <class Region>
+    void run(Region&& region) {
+        gate.pass();
+        cpu::SerialExecutor::run(region);
+    }
+};
+
+//! StandardSampler, but the token at a position can be an error.
+struct FragileSampler {
+    StandardSampler sampler;
+    std::optional<std::uint32_t> breaks_at{};
+
+    Expected<Token> sample(std::span<float> logits, const SampleContext& context) {
+        if (context.position == breaks_at) logits[3] = std::numeric_limits<float>::quiet_NaN();
+        return sampler.sample(logits, context);
+    }
+};
+
+struct Free : Qwen3MoeCpu<> {
+    using Executor = cpu::SerialExecutor;
+    using Sampler = FragileSampler;
+};
+struct Gated : Free {
+    using Executor = GatedExecutor;
+};
+
+constexpr Token end_of_text = 258;  // of the tiny models' vocabulary
+
+template <class P>
+std::unique_ptr<server::Engine<P>> engine_of(std::size_t slots, server::EngineOptions options = {},
+                                             std::size_t batch = 16) {
+    const TempFolder folder;
+    write_file(folder / "tiny.gguf", odd_model.draft().bytes());
+    auto model = LoadedModel<P>::load(folder / "tiny.gguf", {.context = 128, .batch = batch}, slots);
+    REQUIRE_MESSAGE(model.ok(), model.status().message());
+    return std::make_unique<server::Engine<P>>(std::move(*model), options);
+}
+
+inline std::vector<Token> prompt_of(std::size_t size, std::uint32_t seed) {
+    std::vector<Token> prompt;
+    for (std::size_t i = 0; i < size; ++i) prompt.push_back(static_cast<Token>((seed * 31 + i * 7) % 200));
+    return prompt;
+}
+
+template <class P>
+typename server::Engine<P>::Request request_of(std::vector<Token> prompt, GenerateOptions options,
+                                               SamplingParams sampling = {.temperature = 1}) {
+    auto sampler = make_standard_sampler(sampling);
+    REQUIRE(sampler.ok());
+    options.ignore_stop_tokens = true;
+    return {.prompt = std::move(prompt), .options = std::move(options), .sampler = {std::move(*sampler)}};
+}
+
+using Channel = std::shared_ptr<ChannelSink>;
+
+template <class P>
+Channel submit(server::Engine<P>& engine, typename server::Engine<P>::Request request) {
+    auto channel = engine.submit(std::move(request));
+    REQUIRE_MESSAGE(channel.ok(), channel.status().message());
+    return *channel;
+}
+
+struct Heard {
+    std::vector<Token> tokens{};
+    std::string text{};
+    std::optional<Expected<GenerationResult>> outcome{};
+};
+
+inline Heard read_all(ChannelSink& channel) {
+    Heard heard;
+    while (channel.wait_for(60s)) {
+        const auto event = channel.pop();
+        if (!event) break;
+        heard.tokens.push_back(event->id);
+        heard.text += event->text;
+    }
+    heard.outcome = channel.outcome();
+    REQUIRE(heard.outcome.has_value());
+    return heard;
+}
+
+inline FinishReason reason(const Heard& heard) {
+    REQUIRE_MESSAGE(heard.outcome->ok(), heard.outcome->status().message());
+    return (*heard.outcome)->finish_reason;
+}
+
+}  // namespace sluice::test
