@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Everything that needs a GPU, in one go: builds, runs the tests labelled gpu, looks for races and stray accesses with
+# compute-sanitizer, and measures a model of Qwen3-30B-A3B's shape. Writes gpu.json and logs to $OUT, or else to
+# benchmarks/results/. LLAMA_BENCH may name llama.cpp's llama-bench, built with CUDA, to be measured beside it.
+set -eu
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/local/cuda/bin
+out=${OUT:-benchmarks/results}
+build=build/gpu
+mkdir -p "$out" build
+
+if ! gpu=$(nvidia-smi --query-gpu=name,compute_cap,driver_version --format=csv,noheader 2>/dev/null | head -n 1) ||
+    [ -z "$gpu" ]; then
+    echo "SKIPPED: nvidia-smi lists no GPU"
+    exit 77
+fi
+command -v nvcc >/dev/null || { echo "SKIPPED: nvcc not found"; exit 77; }
+step() { printf '\n== %s (%s s)\n' "$1" "$(($(date +%s) - started))"; }
+started=$(date +%s)
+
+step "build for $gpu"
+capability=$(echo "$gpu" | sed 's/^[^,]*, *\([0-9]*\)\.\([0-9]*\),.*/\1\2/; s/^90$/90a/')
+sh samples/tools/need_packages.sh g++ cmake ninja-build libxxhash-dev libeigen3-dev libcli11-dev doctest-dev \
+    nlohmann-json3-dev libyaml-cpp-dev
+cmake --preset release -B "$build" -DSLUICE_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES="$capability" >"$out/configure.log" 2>&1 ||
+    { cat "$out/configure.log"; exit 1; }
+cmake --build "$build" --target gpu_tests gpu_rates make_model -- --quiet
+
+step "tests"
+ctest --test-dir "$build" --label-regex gpu --output-on-failure --output-log "$out/ctest.log"
+
+for tool in memcheck racecheck; do
+    step "compute-sanitizer $tool"
+    command -v compute-sanitizer >/dev/null || { echo "SKIPPED: compute-sanitizer not found"; continue; }
+    compute-sanitizer --tool "$tool" --error-exitcode 1 "$build/bin/gpu_tests" --test-case="*every format*" \
+        >"$out/$tool.log" 2>&1 || { tail -n 40 "$out/$tool.log"; exit 1; }
+    tail -n 1 "$out/$tool.log"
+done
+
+step "rates"
+model=$build/30b-a3b.gguf
+[ -f "$model" ] || "$build/bin/make_model" --preset 30b-a3b -o "$model"
+{
+    for sizes in "512 128 1" "2048 64 1" "128 64 8" "128 64 32"; do
+        # shellcheck disable=SC2086  # three words
+        "$build/bin/gpu_rates" "$model" $sizes
+    done
+} | tee "$out/rates.log"
+{
+    printf '{"gpu": "%s", "version": "%s", "date": "%s", "rates": [\n' "$gpu" \
+        "$(git describe --always --dirty 2>/dev/null || echo unknown)" "$(date -u +%Y-%m-%d)"
+    sed '$!s/$/,/' "$out/rates.log"
+    printf ']}\n'
+} >"$out/gpu.json"
+if [ -n "${LLAMA_BENCH:-}" ]; then
+    step "llama.cpp"
+    "$LLAMA_BENCH" -m "$model" -ngl 99 -p 512,2048 -n 128 -o json | tee "$out/llama_bench.json"
+fi
+step "done: $out/gpu.json"

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+//! A backend that runs kernels on the CPU, for tests: each thread of a block is a fiber, which runs until it waits for
+//! others. Threads and blocks run one after the other in an order that the test chooses, so a kernel that lacks a
+//! barrier gives another result in one of the orders; shared memory and allocations begin as NaNs.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <new>
+#include <string>
+#include <ucontext.h>
+#include <utility>
+#include <vector>
+
+#include "sluice/core/buffer.hpp"
+#include "sluice/core/status.hpp"
+#include "sluice/cuda/context.hpp"
+#include "sluice/cuda/memory.hpp"
+
+namespace sluice::cuda {
+
+//! Which of the threads that can run does so first; likewise blocks.
+enum class Order { ascending, descending };
+
+namespace detail {
+
+//! The threads of one block, as fibers on stacks that are used again for the next block.
+class Fibers {
+public:
+    explicit Fibers(std::size_t most) : stacks_(most * stack_bytes), contexts_(most) {}
+
+    //! Calls body(i) for each i of [0, count), each on its own stack; false if all that are left wait for ever. `moved`
+    //! counts what has come nearer to its end: it must grow in each round over the fibers.
+    template <class Body>
+    bool run(unsigned count, Order order, const Body& body, const std::size_t& moved) {
+        body_ = &body;
+        call_ = [](const void* b, unsigned i) { (*static_cast<const Body*>(b))(i); };
+        done_.assign(count, false);
+        for (unsigned i = 0; i < count; ++i) start(i);
+        for (unsigned left = count; left > 0;) {
+            const std::size_t moved_before = moved;
+            const unsigned left_before = left;
+            for (unsigned step = 0; step < count; ++step) {
+                current_ = order == Order::ascending ? step : count - 1 - step;
+                if (done_[current_]) continue;
+                swapcontext(&scheduler_, &contexts_[current_]);
+                if (done_[current_]) --left;
+            }
+            if (moved == moved_before && left == left_before) return false;
+        }
+        return true;
+    }
+
+    //! Lets the others run; called by a fiber.
+    void yield() { swapcontext(&contexts_[current_], &scheduler_); }
+
+private:
+    static constexpr std::size_t stack_bytes = std::size_t{128} << 10;
+
+    void start(unsigned i) {
+        ucontext_t& context = contexts_[i];
+        getcontext(&context);
+        context.uc_stack.ss_sp = stacks_.data() + i * stack_bytes;
+        context.uc_stack.ss_size = stack_bytes;
+        context.uc_link = &scheduler_;
+        const auto self = reinterpret_cast<std::uintptr_t>(this);  // makecontext passes ints
+        makecontext(&context, reinterpret_cast<void (*)()>(&enter), 2, static_cast<unsigned>(self >> 32),
+                    static_cast<unsigned>(self));
+    }
+
+    static void enter(unsigned high, unsigned low) {
+        auto* self = reinterpret_cast<Fibers*>((std::uintptr_t{high} << 32) | low);
+        self->call_(self->body_, self->current_);
+        self->done_[self->current_] = true;
+    }
+
+    Buffer<std::byte> stacks_;
+    std::vector<ucontext_t> contexts_;
+    std::vector<bool> done_;
+    ucontext_t scheduler_ = {};
+    const void* body_ = nullptr;
+    void (*call_)(const void*, unsigned) = nullptr;
+    unsigned current_ = 0;
+};
+
+//! A place where so many threads meet again and again.
+struct Meeting {
+    unsigned expected = 0, arrived = 0;
+    std::size_t times = 0;
+};
+
+}  // namespace detail
+
+//! What the threads of an emulated block share.
+class EmulatedBlock {
+public:
+    static constexpr unsigned most_threads = 1024;
+    static constexpr std::size_t shared_bytes = std::size_t{48} << 10;  //!< what every GPU has for static variables
+
+    EmulatedBlock() : fibers_(most_threads), shared_(shared_bytes) {}
+
+    //! Runs one block; false if some of its threads wait for others that never come.
+    template <class Kernel>
+    bool run(const Kernel& kernel, Dim block, Order order);
+
+private:
+    friend class EmulatedContext;
+
+    void meet(detail::Meeting& meeting) {
+        const std::size_t time = meeting.times;
+        ++moved_;
+        if (++meeting.arrived == meeting.expected) {
+            meeting.arrived = 0;
+            ++meeting.times;
+            return;
+        }
+        while (meeting.times == time) fibers_.yield();
+    }
+
+    detail::Fibers fibers_;
+    Buffer<std::byte> shared_;
+    Dim block_;
+    detail::Meeting all_;
+    std::array<detail::Meeting, most_threads / warp_size> warps_;
+    // What each thread hands over in a shuffle. The next shuffle uses the other row: by the one after it, all have
+    // read.
+    std::array<std::array<std::uint64_t, most_threads>, 2> handed_ = {};
+    std::size_t moved_ = 0;
+};
+
+//! One thread of an emulated block.
+class EmulatedContext {
+public:
+    EmulatedContext(EmulatedBlock& block, unsigned thread) : block_(block), thread_(thread) {}
+
+    Dim block() const { return block_.block_; }
+    unsigned thread() const { return thread_; }
+    void barrier() { block_.meet(block_.all_); }
+    void sync_warp() { block_.meet(warp()); }
+
+    template <class T>
+    T shuffle_xor(T value, unsigned mask) {
+        static_assert(sizeof(T) <= sizeof(std::uint64_t));
+        auto& handed = block_.handed_[warp().times % 2];
+        std::memcpy(&handed[thread_], &value, sizeof value);
+        sync_warp();
+        std::memcpy(&value, &handed[thread_ ^ mask], sizeof value);
+        return value;
+    }
+
+    template <class T>
+    T& shared() {
+        static_assert(sizeof(T) <= EmulatedBlock::shared_bytes && alignof(T) <= Buffer<std::byte>::alignment);
+        return *reinterpret_cast<T*>(block_.shared_.data());
+    }
+
+    std::int32_t dot4(std::int32_t acc, std::uint32_t a, std::uint32_t b) {
+        for (int i = 0; i < 32; i += 8) acc += static_cast<std::int8_t>(a >> i) * static_cast<std::int8_t>(b >> i);
+        return acc;
+    }
+
+private:
+    detail::Meeting& warp() { return block_.warps_[thread_ / warp_size]; }
+
+    EmulatedBlock& block_;
+    unsigned thread_;
+};
+
+static_assert(ThreadContext<EmulatedContext>);
+
+template <class Kernel>
+bool EmulatedBlock::run(const Kernel& kernel, Dim block, Order order) {
+    static_assert(Kernel::threads <= most_threads && Kernel::threads % warp_size == 0);
+    block_ = block;
+    all_ = {.expected = Kernel::threads};
+    warps_.fill({.expected = warp_size});
+    std::memset(shared_.data(), 0xFF, shared_.size());
+    return fibers_.run(
+        Kernel::threads, order,
+        [&](unsigned i) {
+            EmulatedContext thread(*this, i);
+            kernel(thread);
+        },
+        moved_);
+}
+
+struct EmulatedOptions {
+    std::size_t memory = std::numeric_limits<std::size_t>::max();  //!< bytes that memory() calls free
+    Order order = Order::ascending;
+};
+
+//! Kernels on the CPU, memory from the heap. A launch has ended when it returns.
+class Emulated {
+public:
+    explicit Emulated(const EmulatedOptions& options = {})
+        : block_(std::make_unique<EmulatedBlock>()), options_(options) {}
+
+    static constexpr std::size_t size() { return 1; }  //!< threads of the host that a forward pass takes
+
+    MemoryUse memory() const { return {options_.memory, options_.memory}; }
+
+    static void* allocate(std::size_t bytes) {
+        void* p = ::operator new (bytes, std::align_val_t{memory_alignment}, std::nothrow);
+        if (p != nullptr) std::memset(p, 0xFF, bytes);
+        return p;
+    }
+    static void release(void* p) { ::operator delete (p, std::align_val_t{memory_alignment}); }
+
+    void to_device(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+    void to_host(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+
+    template <class Kernel>
+    void launch(const Kernel& kernel, Dim grid) {
+        if (recording_ != nullptr) {
+            recording_->launches.push_back([kernel, grid](Emulated& device) { device.launch(kernel, grid); });
+            return;
+        }
+        const std::size_t blocks = std::size_t{grid.x} * grid.y * grid.z;
+        for (std::size_t i = 0; i < blocks && error_.ok(); ++i) {
+            const std::size_t at = options_.order == Order::ascending ? i : blocks - 1 - i;
+            const Dim block = {static_cast<unsigned>(at % grid.x), static_cast<unsigned>(at / grid.x % grid.y),
+                               static_cast<unsigned>(at / grid.x / grid.y)};
+            if (!block_->run(kernel, block, options_.order)) {
+                error_ = Status(Errc::unsupported, "emulated kernel: block " + std::to_string(at),
+                                "some threads wait at a barrier that others never reach",
+                                "let all threads of the block, or of the warp, reach it");
+            }
+        }
+    }
+
+    struct Graph {
+        std::vector<std::function<void(Emulated&)>> launches;  //!< with the arguments they were recorded with
+    };
+    template <class Enqueue>
+    void record(Graph& graph, Enqueue enqueue) {
+        graph.launches.clear();
+        recording_ = &graph;
+        enqueue();
+        recording_ = nullptr;
+    }
+    void launch(const Graph& graph) {
+        for (const auto& one : graph.launches) one(*this);
+    }
+
+    //! Waits for all launches; the first error since the last call.
+    Status finish() { return std::exchange(error_, {}); }
+
+private:
+    std::unique_ptr<EmulatedBlock> block_;
+    EmulatedOptions options_;
+    Graph* recording_ = nullptr;
+    Status error_;
+};
+
+static_assert(Device<Emulated>);
+
+}  // namespace sluice::cuda

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+//! SwiGLU experts on the device, for one row and for a batch. No atomics: one thread adds up an output element, in the
+//! order of the router's choices.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "sluice/concepts/experts.hpp"
+#include "sluice/concepts/quantization.hpp"
+#include "sluice/core/math.hpp"
+#include "sluice/core/types.hpp"
+#include "sluice/cuda/activations.hpp"
+#include "sluice/cuda/context.hpp"
+#include "sluice/cuda/dot_tile.hpp"
+#include "sluice/cuda/router.hpp"
+
+namespace sluice::cuda {
+
+//! The entries of a batch, (row, choice) pairs numbered row * used + choice, by expert, ascending.
+struct ExpertGroups {
+    std::uint32_t* begin;    //!< [experts + 1]: where each expert's entries begin
+    std::uint32_t* entries;  //!< [rows * used]
+};
+
+//! A counting sort in one block. A thread is an expert, which looks at all choices: no atomics, one order.
+struct GroupByExpert {
+    static constexpr unsigned threads = 128;
+
+    const ExpertChoice* choices;  //!< [entries]
+    std::size_t experts, entries;
+    ExpertGroups out;
+
+    Dim grid() const { return {}; }
+
+    template <ThreadContext T>
+    SLUICE_HD void operator()(T& t) const {
+        struct Shared {
+            std::uint32_t count[RouteRows::most_experts];
+        };
+        auto& shared = t.template shared<Shared>();
+        for (std::size_t e = t.thread(); e < experts; e += threads) {
+            shared.count[e] = 0;
+            each_entry_of(e, [&](std::uint32_t /*entry*/) { ++shared.count[e]; });
+        }
+        t.barrier();
+        for (std::size_t e = t.thread(); e < experts; e += threads) {
+            std::uint32_t at = 0;
+            for (std::size_t before = 0; before < e; ++before) at += shared.count[before];
+            out.begin[e] = at;
+            each_entry_of(e, [&](std::uint32_t entry) { out.entries[at++] = entry; });
+            if (e + 1 == experts) out.begin[experts] = at;
+        }
+    }
+
+private:
+    template <class F>
+    SLUICE_HD void each_entry_of(std::size_t expert, F f) const {
+        for (std::size_t i = 0; i < entries; ++i) {
+            if (static_cast<std::size_t>(choices[i].expert) == expert) f(static_cast<std::uint32_t>(i));
+        }
+    }
+};
+
+namespace detail {
+
+//! The entries of which a block computes some elements: its own one, or all of its own expert, Columns at a time.
+template <unsigned Columns>
+struct BlockEntries {
+    std::size_t expert, begin, end;
+    const std::uint32_t* entries;
+
+    SLUICE_HD BlockEntries(std::size_t index, const ExpertChoice* choices, const ExpertGroups& groups)
+        : expert(Columns == 1 ? static_cast<std::size_t>(choices[index].expert) : index),
+          begin(Columns == 1 ? index : groups.begin[index]),
+          end(Columns == 1 ? index + 1 : groups.begin[index + 1]),
+          entries(groups.entries) {}
+
+    SLUICE_HD std::size_t at(std::size_t i) const { return Columns == 1 ? i : entries[i]; }
+};
+
+}  // namespace detail
+
+//! inner [entries, ff] = silu(gate x) * up x by each entry's expert. A warp computes two elements of Columns entries:
+//! two rows of `gate` and the same two of `up`, which have the same format. One column: a block has one entry; more:
+//! the entries of one expert.
+template <BlockFormat F, unsigned Columns>
+struct GateUp {
+    static constexpr unsigned warps = 4, threads = warps * warp_size, tile_rows = 4;
+    using Tile = DotTile<F, tile_rows, Columns>;
+
+    Matrix gate, up;  //!< [experts * ff, hidden]
+    ActivationRows x;
+    const ExpertChoice* choices;  //!< [rows, used]
+    ExpertGroups groups;          //!< if there are more columns than one
+    std::size_t used, entries;
+    ActivationRows inner;
+
+    Dim grid() const {
+        return {grid_size(inner.k, warps * tile_rows / 2),
+                static_cast<unsigned>(Columns == 1 ? entries : gate.rows / inner.k)};
+    }
+
+    template <ThreadContext T>
+    SLUICE_HD void operator()(T& t) const {
+        struct Shared {
+            typename Tile::Scratch warp[warps];
+        };
+        auto& scratch = t.template shared<Shared>().warp[t.thread() / warp_size];
+        const unsigned warp = t.thread() / warp_size, lane = t.thread() % warp_size;
+        const std::size_t ff = inner.k, first = (std::size_t{t.block().x} * warps + warp) * (tile_rows / 2);
+        const detail::BlockEntries<Columns> mine(t.block().y, choices, groups);
+        for (std::size_t i = mine.begin; i < mine.end; i += Columns) {
+            const float product = Tile::multiply(
+                t, scratch, gate.cols, static_cast<unsigned>(mine.end - i),
+                [&](unsigned r) {
+                    const std::size_t row = first + r % 2 < ff ? first + r % 2 : ff - 1;
+                    const Matrix& from = r < 2 ? gate : up;
+                    return from.data + (mine.expert * ff + row) * from.row_bytes;
+                },
+                [&](unsigned c) { return x.template view<typename F::Activation>(mine.at(i + c) / used); });
+            const float other = t.shuffle_xor(product, 2 * Columns);  // two rows of gates, then two of ups
+            const std::size_t row = first + lane / Columns, entry = i + lane % Columns;
+            if (lane < 2 * Columns && row < ff && entry < mine.end) {
+                inner.row(mine.at(entry))[row] = math::silu(product) * other;
+            }
+        }
+    }
+};
+
+//! One row: residual [hidden] += the weighted sum of down(inner) by its chosen experts. A warp computes four elements.
+template <BlockFormat F>
+struct Down {
+    static constexpr unsigned warps = 4, threads = warps * warp_size, tile_rows = 4;
+    using Tile = DotTile<F, tile_rows, 1>;
+
+    Matrix down;  //!< [experts * hidden, ff]
+    ActivationRows inner;
+    const ExpertChoice* choices;  //!< [used]
+    std::size_t used, hidden;
+    float* residual;
+
+    Dim grid() const { return {grid_size(hidden, warps * tile_rows)}; }
+
+    template <ThreadContext T>
+    SLUICE_HD void operator()(T& t) const {
+        struct Shared {
+            typename Tile::Scratch warp[warps];
+        };
+        auto& scratch = t.template shared<Shared>().warp[t.thread() / warp_size];
+        const unsigned warp = t.thread() / warp_size, lane = t.thread() % warp_size;
+        const std::size_t first = (std::size_t{t.block().x} * warps + warp) * tile_rows;
+        float sum = 0.0F;
+        for (std::size_t entry = 0; entry < used; ++entry) {
+            const ExpertChoice choice = choices[entry];
+            const float product = Tile::multiply(
+                t, scratch, down.cols, 1,
+                [&](unsigned r) {
+                    const std::size_t row = first + r < hidden ? first + r : hidden - 1;
+                    return down.data + (static_cast<std::size_t>(choice.expert) * hidden + row) * down.row_bytes;
+                },
+                [&](unsigned) { return inner.template view<typename F::Activation>(entry); });
+            sum = ::fmaf(choice.weight, product, sum);
+        }
+        if (lane < tile_rows && first + lane < hidden) residual[first + lane] += sum;
+    }
+};
+
+//! results [entries, hidden] = down(inner), expert by expert. A warp computes four elements of eight entries.
+template <BlockFormat F>
+struct GroupedDown {
+    static constexpr unsigned warps = 4, threads = warps * warp_size, tile_rows = 4, columns = 8;
+    using Tile = DotTile<F, tile_rows, columns>;
+
+    Matrix down;  //!< [experts * hidden, ff]
+    ActivationRows inner;
+    ExpertGroups groups;
+    std::size_t hidden;
+    float* results;
+
+    Dim grid() const { return {grid_size(hidden, warps * tile_rows), static_cast<unsigned>(down.rows / hidden)}; }
+
+    template <ThreadContext T>
+    SLUICE_HD void operator()(T& t) const {
+        struct Shared {
+            typename Tile::Scratch warp[warps];
+        };
+        auto& scratch = t.template shared<Shared>().warp[t.thread() / warp_size];
+        const unsigned warp = t.thread() / warp_size, lane = t.thread() % warp_size;
+        const std::size_t first = (std::size_t{t.block().x} * warps + warp) * tile_rows;
+        const detail::BlockEntries<columns> mine(t.block().y, nullptr, groups);
+        for (std::size_t i = mine.begin; i < mine.end; i += columns) {
+            const float product = Tile::multiply(
+                t, scratch, down.cols, static_cast<unsigned>(mine.end - i),
+                [&](unsigned r) {
+                    const std::size_t row = first + r < hidden ? first + r : hidden - 1;
+                    return down.data + (mine.expert * hidden + row) * down.row_bytes;
+                },
+                [&](unsigned c) { return inner.template view<typename F::Activation>(mine.at(i + c)); });
+            const std::size_t row = first + lane / columns, entry = i + lane % columns;
+            if (row < hidden && entry < mine.end) results[mine.at(entry) * hidden + row] = product;
+        }
+    }
+};
+
+//! residual [rows, hidden] += the weighted sum of each row's results, in the order of the choices.
+struct CombineExperts {
+    static constexpr unsigned threads = 128;
+
+    const float* results;         //!< [rows, used, hidden]
+    const ExpertChoice* choices;  //!< [rows, used]
+    std::size_t used, hidden;
+    unsigned rows;
+    float* residual;
+
+    Dim grid() const { return {grid_size(hidden, threads), rows}; }
+
+    template <ThreadContext T>
+    SLUICE_HD void operator()(T& t) const {
+        const std::size_t r = t.block().y, i = std::size_t{t.block().x} * threads + t.thread();
+        if (i >= hidden) return;
+        float sum = 0.0F;
+        for (std::size_t entry = r * used; entry < (r + 1) * used; ++entry) {
+            sum = ::fmaf(choices[entry].weight, results[entry * hidden + i], sum);
+        }
+        residual[r * hidden + i] += sum;
+    }
+};
+
+//! What experts work in.
+struct ExpertsWorkspace {
+    ActivationRows inner;  //!< [rows * used, ff]
+    ExpertGroups groups;
+    float* results;  //!< [rows * used, hidden]
+};
+
+//! residual += the experts' results for the rows of x. One row's weights are read where they are chosen; for a batch
+//! the entries are sorted, so that an expert's weights serve eight of them at once.
+template <Quantization Q, class D>
+void apply_experts(D& device, const ExpertWeights& weights, const ActivationRows& x, const ExpertChoice* choices,
+                   std::size_t used, unsigned rows, const ExpertsWorkspace& w, float* residual) {
+    const auto launch = [&](const auto& kernel) { device.launch(kernel, kernel.grid()); };
+    const std::size_t entries = rows * used, experts = weights.gate.rows / w.inner.k;
+    if (rows > 1) launch(GroupByExpert{choices, experts, entries, w.groups});
+    Q::visit(weights.gate.format, [&]<class F>() {
+        if (rows > 1)
+            return launch(GateUp<F, 8>{weights.gate, weights.up, x, choices, w.groups, used, entries, w.inner});
+        launch(GateUp<F, 1>{weights.gate, weights.up, x, choices, w.groups, used, entries, w.inner});
+    });
+    launch(QuantizeRows{w.inner, static_cast<unsigned>(entries)});
+    Q::visit(weights.down.format, [&]<class F>() {
+        if (rows > 1) return launch(GroupedDown<F>{weights.down, w.inner, w.groups, x.k, w.results});
+        launch(Down<F>{weights.down, w.inner, choices, used, x.k, residual});
+    });
+    if (rows > 1) launch(CombineExperts{w.results, choices, used, x.k, rows, residual});
+}
+
+}  // namespace sluice::cuda

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Qwen3-MoE on a device, as a policy bundle.
+#pragma once
+
+#include "sluice/core/float16.hpp"
+#include "sluice/cuda/forward.hpp"
+#include "sluice/cuda/kv_cache.hpp"
+#include "sluice/cuda/memory.hpp"
+#include "sluice/pipeline/policies.hpp"
+
+namespace sluice {
+
+//! On a D: cuda::Gpu (Qwen3MoeCuda of cuda/gpu.cuh), or cuda::Emulated.
+template <cuda::Device D, class Q = quant::Any>
+struct Qwen3MoeOn : Qwen3MoeCpu<Q> {
+    using Executor = D;
+    using KvCache = cuda::ContiguousKvCache<D, Half>;
+    template <class P>
+    using Forward = cuda::Forward<P>;
+};
+
+}  // namespace sluice

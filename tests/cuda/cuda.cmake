@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+# cuda: the kernels compile for GPUs, within a budget of registers. gpu: what needs a GPU; built with SLUICE_CUDA.
+find_program(SLUICE_NVCC nvcc HINTS /usr/local/cuda/bin)
+mark_as_advanced(SLUICE_NVCC)
+
+set(name "cuda: the kernels compile for sm_80, sm_89, sm_90a and sm_100, and spill no registers")
+get_target_property(cuda_flags sluice_cuda INTERFACE_COMPILE_OPTIONS)
+string(REGEX REPLACE "^.*COMPILE_LANGUAGE:CUDA>:(.*)>$" "\\1" cuda_flags "${cuda_flags}")
+add_test(NAME ${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/check_kernels.sh ${SLUICE_NVCC}
+         ${CMAKE_CURRENT_LIST_DIR}/kernels.cu ${cuda_flags} -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/cuda)
+set_tests_properties(${name} PROPERTIES LABELS cuda SKIP_RETURN_CODE 77)
+
+if(SLUICE_CUDA)
+    if(NOT CMAKE_CUDA_ARCHITECTURES)
+        set(CMAKE_CUDA_ARCHITECTURES 90a)
+    endif()
+    enable_language(CUDA)
+    find_package(CUDAToolkit REQUIRED)
+    add_library(gpu_kernels OBJECT cuda/gpu/kernels.cu)
+    target_link_libraries(gpu_kernels PRIVATE sluice::cuda)
+    add_executable(gpu_tests cuda/gpu/forward_test.cpp $<TARGET_OBJECTS:gpu_kernels> $<TARGET_OBJECTS:test_main>)
+    target_link_libraries(gpu_tests PRIVATE test_support sluice::cuda CUDA::cudart)
+    target_precompile_headers(gpu_tests REUSE_FROM test_precompiled)
+    set(gpu_tests $<TARGET_FILE:gpu_tests>)
+endif()
+add_test(NAME "gpu: the CPU's bits" COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/run_gpu_tests.sh ${gpu_tests})
+set_tests_properties("gpu: the CPU's bits" PROPERTIES LABELS gpu SKIP_RETURN_CODE 77 TIMEOUT 300)

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The emulated tests' comparison with the CPU, on a GPU, and what takes too long to emulate.
+#include <algorithm>
+#include <cstddef>
+#include <doctest/doctest.h>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cuda/same_bits.hpp"
+#include "skip.hpp"
+#include "sluice/cuda/gpu.hpp"
+#include "support/goldens.hpp"
+#include "support/tiny_model.hpp"
+
+using namespace sluice;
+using namespace sluice::test;
+using quant::Format;
+
+extern template class sluice::cuda::Forward<Qwen3MoeCuda<>>;  // in kernels.cu
+
+namespace {
+
+//! f(gpu), or SKIPPED where there is none.
+template <class F>
+void on_gpu(F f) {
+    auto gpu = cuda::Gpu::create();
+    if (!gpu.ok()) return skip(gpu.status().message());
+    f(*gpu);
+}
+
+}  // namespace
+
+TEST_CASE("gpu forward: the CPU's logits to the bit, in every format") {
+    on_gpu([](cuda::Gpu& gpu) {
+        for (const Format format : {Format::Q4_K, Format::Q5_K, Format::Q6_K, Format::Q8_0, Format::Q4_0, Format::Q5_0,
+                                    Format::F32, Format::F16, Format::BF16}) {
+            CAPTURE(quant::format_name(format));
+            check_same_bits<quant::Any>(*MemoryFile(TinyModel{}.in(format).draft()), gpu);
+        }
+        check_same_bits<quant::Any>(*MemoryFile(odd_model.in(Format::F32, Format::BF16).draft()), gpu);
+    });
+}
+
+// The CPU's logits are judged by the goldens in tests/golden; these are the same.
+TEST_CASE("gpu forward: the golden prompts' logits are the CPU's to the bit") {
+    on_gpu([](cuda::Gpu& gpu) {
+        const gguf::File file = open_story_model();
+        for (const auto& prompt : story_prompts()) {
+            OnBoth<cuda::Gpu, quant::Any> both(file, gpu, 1, 512);
+            const std::vector<Token> tokens = tokens_of(prompt);
+            for (std::size_t at = 0; at < tokens.size(); at += 16) {
+                both.feed(std::span(tokens).subspan(at, std::min<std::size_t>(16, tokens.size() - at)));
+            }
+        }
+    });
+}
+
+TEST_CASE("gpu forward: a thousand greedy tokens without drift") {
+    on_gpu([](cuda::Gpu& gpu) {
+        OnBoth<cuda::Gpu, quant::Any> both(open_story_model(), gpu, 1, 1024);
+        Token token = 1;
+        for (int i = 0; i < 1000; ++i) {
+            const std::vector<float> logits = both.feed(std::span(&token, 1));
+            token = static_cast<Token>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+        }
+    });
+}
