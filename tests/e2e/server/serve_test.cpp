@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -256,6 +257,19 @@ TEST_CASE("serve: tokens, text and templates") {
     const Json models = Json::parse(server.client().Get("/v1/models")->body);
     CHECK(models.at("data").at(0).at("id") == "story-Q4_K_M");
     CHECK(Json::parse(server.client().Get("/props")->body).at("context") == 1024);
+}
+
+TEST_CASE("serve: the name of a model that a client sends changes nothing") {
+    const Server server;
+    std::set<std::string> answers, prompts;
+    for (const char* name : {"story-Q4_K_M", "gpt-4o", "llama-3-8b-instruct", "mistral"}) {
+        const Json asked = {{"model", name}, {"messages", long_chat.at("messages")}, {"seed", 7}, {"max_tokens", 12}};
+        const Json answer = server.post_json(chats, asked);
+        answers.insert(answer.at("choices").dump());
+        prompts.insert(answer.at("usage").at("prompt_tokens").dump());
+    }
+    CHECK(answers.size() == 1);
+    CHECK(prompts.size() == 1);
 }
 
 TEST_CASE("serve: the chat page asks nobody but its own server") {
