@@ -77,9 +77,8 @@ Status run(const Flags& flags) {
     SLUICE_ASSIGN(const gguf::File file, gguf::File::open(flags.model));
     SLUICE_ASSIGN(const Record facts, facts_of(file, flags));
     const std::size_t capacity = flags.depth + std::max(flags.prompt, flags.generate);
-    using Policies = Qwen3MoeCpu<quant::Any>;
-    SLUICE_ASSIGN(auto runner,
-                  Runner<Policies>::create(file, flags.threads, flags.batch, capacity, flags.interleave_mib << 20));
+    SLUICE_ASSIGN(auto runner, Runner<samples::Policies>::create(file, flags.threads, flags.batch, capacity,
+                                                                 flags.interleave_mib << 20));
 
     samples::Progress progress("");
     std::vector<Result> results;

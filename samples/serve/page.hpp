@@ -13,55 +13,63 @@ inline constexpr std::string_view chat_page = R"html(<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Sluice</title>
 <style>
-  :root { color-scheme: light dark; --line: color-mix(in srgb, CanvasText 20%, Canvas);
-          --soft: color-mix(in srgb, CanvasText 7%, Canvas); --accent: #2563eb; }
+  :root { color-scheme: light dark; --accent: #2563eb; --line: color-mix(in srgb, CanvasText 18%, Canvas);
+          --soft: color-mix(in srgb, CanvasText 7%, Canvas); --faint: color-mix(in srgb, CanvasText 62%, Canvas);
+          --error: color-mix(in srgb, #f00000 70%, CanvasText); }
   * { box-sizing: border-box; }
-  body { margin: 0; height: 100dvh; display: flex; flex-direction: column; font: 16px/1.5 system-ui, sans-serif;
-         background: Canvas; color: CanvasText; }
-  header, form { padding: .6rem max(1rem, calc(50% - 24rem)); border: solid var(--line); border-width: 0 0 1px; }
-  form { border-width: 1px 0 0; display: flex; gap: .5rem; align-items: end; }
-  header { display: flex; gap: 1rem; align-items: baseline; flex-wrap: wrap; }
-  header b { margin-right: auto; }
-  main { flex: 1; overflow-y: auto; padding: 1rem max(1rem, calc(50% - 24rem)); }
-  .turn { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0 0 1rem; }
-  .user { background: var(--soft); border-radius: .8rem; padding: .5rem .8rem; margin-left: 15%; }
-  .thought { color: GrayText; border-left: 3px solid var(--line); padding-left: .7rem; margin-bottom: .5rem; }
-  .thought:empty { display: none; }
-  .note { color: GrayText; font-size: .85rem; }
-  .error { color: #dc2626; }
-  textarea, input { font: inherit; color: inherit; background: Canvas; border: 1px solid var(--line);
-                    border-radius: .5rem; padding: .4rem .6rem; }
-  textarea { flex: 1; resize: none; max-height: 40dvh; }
-  button { font: inherit; border: 1px solid var(--line); border-radius: .5rem; padding: .4rem .9rem;
-           background: var(--soft); color: inherit; cursor: pointer; }
-  button[type=submit] { background: var(--accent); border-color: var(--accent); color: white; }
   [hidden] { display: none !important; }
-  .controls { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: .5rem; padding: .5rem 0; }
-  .controls label { display: grid; font-size: .85rem; }
-  .controls input { width: 100%; }
-  details { width: 100%; }
+  body { margin: 0; height: 100dvh; display: flex; flex-direction: column; font: 16px/1.55 system-ui, sans-serif;
+         background: Canvas; color: CanvasText; }
+  header, main, form { padding: .6rem max(1rem, calc(50% - 23rem)); }
+  header { display: flex; gap: .5rem; align-items: center; flex-wrap: wrap; border-bottom: 1px solid var(--line); }
+  #model { margin-right: auto; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+  main { flex: 1; overflow-y: auto; }
+  form { display: flex; gap: .5rem; align-items: end; border-top: 1px solid var(--line); }
+
+  .turn { white-space: pre-wrap; overflow-wrap: anywhere; margin: .6rem 0 1.2rem; }
+  .user { width: fit-content; max-width: 85%; margin-left: auto; padding: .45rem .9rem; border-radius: 1.1rem;
+          background: var(--soft); }
+  .thought { color: var(--faint); border-left: 3px solid var(--line); padding-left: .7rem; margin-bottom: .5rem; }
+  .thought:empty { display: none; }
+  .note, #turns:empty::before { color: var(--faint); font-size: .85rem; }
+  #turns:empty::before { content: "Write a message to begin."; display: block; padding-top: 30dvh; text-align: center; }
+  .error { color: var(--error); }
+
+  textarea, input, button { font: inherit; color: inherit; background: Canvas; border: 1px solid var(--line);
+                            border-radius: .6rem; padding: .4rem .7rem; }
+  textarea { flex: 1; min-width: 0; resize: none; max-height: 40dvh; field-sizing: content; }
+  button { background: var(--soft); cursor: pointer; white-space: nowrap; }
+  button:hover { border-color: var(--faint); }
+  header button, #again { font-size: .9rem; padding: .25rem .6rem; }
+  #send { background: var(--accent); border-color: var(--accent); color: white; }
+  :focus-visible { outline: 2px solid var(--accent); outline-offset: -1px; }
+  #controls { flex-basis: 100%; display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: .6rem;
+              padding: .2rem 0 .4rem; }
+  #controls label { display: grid; gap: .1rem; font-size: .85rem; color: var(--faint); }
+  #controls input { width: 100%; color: CanvasText; }
+  #controls input[type=checkbox] { width: 1.2rem; }
 </style>
 </head>
 <body>
 <header>
   <b id="model">Sluice</b>
-  <button id="again" hidden>Regenerate</button>
   <button id="clear">New chat</button>
-  <details>
-    <summary>Settings</summary>
-    <div class="controls" id="controls">
-      <label>Temperature <input name="temperature" type="number" min="0" step="0.05" value="0.8"></label>
-      <label>Top p <input name="top_p" type="number" min="0" max="1" step="0.01" value="0.95"></label>
-      <label>Top k <input name="top_k" type="number" min="0" step="1" value="40"></label>
-      <label>Min p <input name="min_p" type="number" min="0" max="1" step="0.01" value="0.05"></label>
-      <label>Seed (empty: any) <input name="seed" type="number" step="1"></label>
-      <label>Most tokens <input name="max_tokens" type="number" min="1" step="1"></label>
-      <label>API key <input id="key" type="password" autocomplete="off"></label>
-      <label>Think first <input id="think" type="checkbox"></label>
-    </div>
-  </details>
+  <button id="settings" aria-expanded="false" aria-controls="controls">Settings</button>
+  <div id="controls" hidden>
+    <label>Temperature <input name="temperature" type="number" min="0" step="0.05" value="0.8"></label>
+    <label>Top p <input name="top_p" type="number" min="0" max="1" step="0.01" value="0.95"></label>
+    <label>Top k <input name="top_k" type="number" min="0" step="1" value="40"></label>
+    <label>Min p <input name="min_p" type="number" min="0" max="1" step="0.01" value="0.05"></label>
+    <label>Seed <input name="seed" type="number" step="1" placeholder="any"></label>
+    <label>Max tokens <input name="max_tokens" type="number" min="1" step="1" placeholder="no limit"></label>
+    <label>API key <input id="key" type="password" autocomplete="off" placeholder="if asked for"></label>
+    <label>Think first <input id="think" type="checkbox"></label>
+  </div>
 </header>
-<main id="turns" aria-live="polite"></main>
+<main id="scroll">
+  <div id="turns" role="log"></div>
+  <button id="again" hidden>Regenerate</button>
+</main>
 <form id="form">
   <textarea id="text" rows="1" placeholder="Write a message" aria-label="Message" autofocus></textarea>
   <button id="send" type="submit">Send</button>
@@ -73,17 +81,24 @@ const $ = id => document.getElementById(id);
 let messages = [];
 let running = null;  // the AbortController of the answer that streams
 
-// All text goes in by textContent: nothing that a model writes is ever read as HTML.
-function add(kind, text = "") {
+// All text goes in as text nodes: nothing that a model writes is ever read as HTML.
+function block(kind, text = "") {
   const element = document.createElement("div");
   element.className = kind;
-  element.textContent = text;
+  element.append(text);
   return element;
+}
+
+// Changes what is shown; whoever reads the end goes on to see the end.
+function show(change) {
+  const view = $("scroll"), at_end = view.scrollHeight - view.scrollTop - view.clientHeight < 40;
+  change();
+  if (at_end) view.scrollTop = view.scrollHeight;
 }
 
 function headers() {
   const key = $("key").value;
-  return key ? {"Content-Type": "application/json", Authorization: "Bearer " + key} : {"Content-Type": "application/json"};
+  return {"Content-Type": "application/json", ...(key && {Authorization: "Bearer " + key})};
 }
 
 function request() {
@@ -110,19 +125,32 @@ async function* events(response) {
   }
 }
 
-function show_running(controller) {
+function set_running(controller) {
   running = controller;
   $("stop").hidden = controller === null;
   $("send").hidden = controller !== null;
   $("again").hidden = controller !== null || messages.length === 0;
 }
 
+// "length · first token after 12 ms · 90 tokens · 310.5 tok/s", with what of it is known.
+function summary(reason, usage, start, first, last) {
+  const parts = [reason];
+  if (first) parts.push("first token after " + Math.round(first - start) + " ms");
+  if (usage) parts.push(usage.completion_tokens + " tokens");
+  if (usage && first) {
+    const since = last - first > 50 ? first : start;  // what comes in one packet has no rate of its own
+    parts.push((usage.completion_tokens * 1000 / (last - since)).toFixed(1) + " tok/s");
+  }
+  return parts.join(" · ");
+}
+
 async function answer() {
   const conversation = messages;
-  const turn = add("turn assistant"), thought = add("thought"), content = add("content"), note = add("note", "…");
+  const turn = block("turn assistant");
+  const thought = block("thought"), content = block("content"), note = block("note", "…");
   turn.append(thought, content, note);
-  $("turns").append(turn);
-  show_running(new AbortController());
+  show(() => $("turns").append(turn));
+  set_running(new AbortController());
   const start = performance.now();
   let first = 0, last = 0, usage = null, reason = "stopped";
   try {
@@ -135,26 +163,26 @@ async function answer() {
       const choice = event.choices[0];
       if (!choice) continue;
       reason = choice.finish_reason ?? reason;
-      const {reasoning_content, content: text} = choice.delta;
-      if (reasoning_content === undefined && text === undefined || choice.delta.role) continue;
+      const {reasoning_content: thinks, content: says} = choice.delta;
+      if (!thinks && !says) continue;
       last = performance.now();
       first ||= last;
-      thought.textContent += reasoning_content ?? "";
-      content.textContent += text ?? "";
-      turn.scrollIntoView({block: "end"});
+      show(() => {
+        if (thinks) thought.append(thinks);
+        if (says) content.append(says);
+      });
     }
   } catch (error) {
-    if (error.name !== "AbortError") turn.append(add("error", error.message));
+    if (error.name !== "AbortError") {
+      reason = "failed";
+      turn.insertBefore(block("error", error.message), note);
+    }
   }
-  const parts = [reason];
-  if (first) parts.push("first token after " + Math.round(first - start) + " ms");
-  if (usage) parts.push(usage.completion_tokens + " tokens");
-  if (usage && last > first) {
-    parts.push(((usage.completion_tokens - 1) * 1000 / (last - first)).toFixed(1) + " tok/s");
-  }
-  note.textContent = parts.join(" · ");
-  conversation.push({role: "assistant", content: content.textContent});
-  show_running(null);
+  show(() => {
+    note.textContent = summary(reason, usage, start, first, last);
+    conversation.push({role: "assistant", content: content.textContent});
+    set_running(null);
+  });
 }
 
 $("form").addEventListener("submit", event => {
@@ -163,7 +191,9 @@ $("form").addEventListener("submit", event => {
   if (running || text === "") return;
   $("text").value = "";
   messages.push({role: "user", content: text});
-  $("turns").append(add("turn user", text));
+  $("turns").append(block("turn user", text));
+  $("again").hidden = true;
+  $("scroll").scrollTop = $("scroll").scrollHeight;
   answer();
 });
 $("text").addEventListener("keydown", event => {
@@ -184,8 +214,16 @@ $("clear").addEventListener("click", () => {
   $("turns").replaceChildren();
   $("again").hidden = true;
 });
-fetch("v1/models", {headers: headers()}).then(r => r.json())
-    .then(list => $("model").textContent = list.data[0].id).catch(() => {});
+$("settings").addEventListener("click", () => {
+  $("controls").hidden = !$("controls").hidden;
+  $("settings").ariaExpanded = !$("controls").hidden;
+});
+async function name_model() {
+  const response = await fetch("v1/models", {headers: headers()});
+  if (response.ok) document.title = $("model").textContent = (await response.json()).data[0].id;
+}
+$("key").addEventListener("change", name_model);
+name_model();
 </script>
 </body>
 </html>

@@ -20,11 +20,11 @@ using nlohmann::json;
 
 namespace {
 
-const std::string story = SLUICE_SOURCE_DIR "/samples/models/story-Q4_K_M.gguf";
+const std::string benched = SLUICE_SOURCE_DIR "/samples/models/story-Q4_K_M.gguf";
 
 //! Runs a short benchmark, which must succeed and be silent on standard error.
 std::string bench(std::vector<std::string> flags) {
-    flags.insert(flags.end(), {"-m", story, "-r", "3", "-t", "1"});
+    flags.insert(flags.end(), {"-m", benched, "-r", "3", "-t", "1"});
     return output_of("bench", flags);
 }
 
@@ -90,15 +90,15 @@ TEST_CASE("bench: the bytes for one token are the chosen experts' and the dense 
     std::ostringstream shown;  // as inspect shows it, which counts from the file's tensors
     shown.precision(3);
     shown << record["weights_bytes_per_token"].get<double>() / (1 << 20) << " MiB for a token";
-    CHECK(mentions(output_of("inspect", {story}), {shown.str()}));
+    CHECK(mentions(output_of("inspect", {benched}), {shown.str()}));
 }
 
 TEST_CASE("bench: the model is named by path, size and hash") {
     const json record = json::parse(bench({"-p", "1", "-n", "0", "-o", "json", "--no-bandwidth"})).at(0);
-    CHECK(record["model_file"] == story);
-    CHECK(record["model_bytes"] == read_file(story).size());
+    CHECK(record["model_file"] == benched);
+    CHECK(record["model_bytes"] == read_file(benched).size());
     const TempFolder folder;
-    auto bytes = read_file(story);
+    auto bytes = read_file(benched);
     const std::string copy = (folder / "copy.gguf").string();
     const auto hash_of_copy = [&] {
         write_file(copy, bytes);

@@ -11,7 +11,7 @@ export class Server {
   // Ready for requests once the promise is kept.
   static async start(...flags) {
     const server = new Server();
-    server.process = spawn(process.env.SERVE, [...flags, "--port", "0", "--log", "none"],
+    server.process = spawn(process.env.SERVE, [...flags, "--port", "0", "--log", "none", "--threads", "1"],
                            {stdio: ["ignore", "pipe", "inherit"]});
     const [line] = await once(createInterface(server.process.stdout), "line");
     server.url = line.replace("Listening on ", "");
@@ -23,6 +23,25 @@ export class Server {
   async stop() {
     this.process.kill();
     return (await once(this.process, "exit"))[0];
+  }
+
+  // Does something while the server runs for a millisecond in twenty, as the embedded model is faster than a hand.
+  async slowly(act) {
+    let done = false;
+    const slices = (async () => {
+      while (!done) {
+        this.process.kill("SIGSTOP");
+        await sleep(20);
+        this.process.kill("SIGCONT");
+        await sleep(1);
+      }
+    })();
+    try {
+      await act();
+    } finally {
+      done = true;
+      await slices;
+    }
   }
 
   // A number of /metrics.
