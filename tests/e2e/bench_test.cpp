@@ -149,7 +149,7 @@ TEST_CASE("bench: Markdown is a table of as many columns everywhere, then the fa
         CHECK(std::count(line.begin(), line.end(), '|') == 6);
     }
     CHECK(rows == 4);
-    CHECK(mentions(text, {"| pp8 |", "| tg2 |", "GB/s", "% of", "cpu: ", "model_file: " + story, "peak memory: "}));
+    CHECK(mentions(text, {"| pp8 |", "| tg2 |", "GB/s", "% of", "cpu: ", "model_file: " + benched, "peak memory: "}));
 }
 
 TEST_CASE("bench: says what is wrong") {
