@@ -21,7 +21,7 @@ using namespace sluice::test;
 
 namespace {
 
-const std::string story_model = SLUICE_SOURCE_DIR "/samples/models/story_model-Q4_K_M.gguf";
+const std::string story_model = SLUICE_SOURCE_DIR "/samples/models/story-Q4_K_M.gguf";
 
 using StoryPipeline = Pipeline<Qwen3MoeCpu<quant::Q4_K_M>>;
 
