@@ -77,7 +77,10 @@ Expected<std::vector<std::string>> api_keys(const Options& o) {
     if (!o.api_key_file.empty()) {
         SLUICE_ASSIGN(const std::string text, samples::read_file(o.api_key_file));
         std::istringstream lines(text);
-        for (std::string line; std::getline(lines, line);) keys.push_back(line);
+        for (std::string line; std::getline(lines, line);) {
+            if (line.ends_with('\r')) line.pop_back();
+            keys.push_back(line);
+        }
     }
     for (const std::string& key : keys) {
         if (key.empty()) return Status(Errc::invalid_argument, "--api-key", "is empty", "give a key, or leave it out");

@@ -174,8 +174,7 @@ std::vector<Law> chat_template_law_list() {
          [](Case& c) {
              c.expect(!C::render(Conversation(), chat_options(c)).ok(), "it is rendered");
              c.expect(!C::encode(chat_tokenizer(), Conversation(), {}).ok(), "it is encoded");
-         },
-         4},
+         }},
     };
 }
 

@@ -302,7 +302,7 @@ std::vector<Law> pipeline_law_list(const std::filesystem::path& model, std::size
              c.expect(reason({.ignore_stop_tokens = true}, going, room) == FinishReason::context_full,
                       "the context ends it for another reason");
          },
-         cases / 4},
+         cases},
         {"pipeline.stop_string_is_not_shown", "A stop string ends the text before it, wherever tokens cut it.",
          [=](Case& c) {
              const std::vector<Token> prompt = begin(c);

@@ -236,7 +236,7 @@ std::vector<Law> speculation_law_list(const std::filesystem::path& model, std::s
              const auto heard = twins->same_answer(c, question);
              c.between<std::size_t>("passes saved", heard->results.at(0).drafts.accepted, 13, 39);
          },
-         cases / 4},
+         cases},
     };
 }
 

@@ -214,8 +214,7 @@ std::vector<Law> tee_law_list() {
                  c.equal("results", sink->results.size(), fails ? 0U : 1U);
                  c.equal("errors", sink->errors.size(), fails ? 1U : 0U);
              }
-         },
-         20},
+         }},
     };
 }
 

@@ -144,8 +144,7 @@ std::vector<Law> chain_law_list() {
              for (int i = 0; i <= failing; ++i) expected.push_back(i);
              c.expect(!run(c, failing, notes).ok(), "an error of part " + to_text(failing) + " is lost");
              c.equal("parts called", notes, expected);
-         },
-         20},
+         }},
     };
 }
 

@@ -212,6 +212,8 @@ public:
         });
     }
 
+    const HttpLimits& limits() const { return limits_; }
+
     //! Starts to listen; `port` 0 takes a free one. The port, or nothing if the address is not to be had.
     //! listen_after_bind() then serves until stop().
     int bind(const std::string& host, int port) {

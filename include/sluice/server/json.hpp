@@ -24,15 +24,22 @@ namespace sluice::server {
 using Json = nlohmann::ordered_json;
 
 inline constexpr std::size_t max_json_depth = 64;
+inline constexpr std::size_t max_json_members = 16384;  //!< of all objects: each is looked for among those before it
 
 //! Bad input, as everything here reports it: where() is the field.
 inline Status bad_field(std::string field, std::string what, std::string mend = {}) {
     return Status(Errc::invalid_argument, std::move(field), std::move(what), std::move(mend));
 }
 
-//! How deep arrays and objects nest in a text, whether or not it is JSON.
-inline std::size_t nesting_depth(std::string_view text) {
-    std::size_t depth = 0, deepest = 0;
+struct JsonExtent {
+    std::size_t depth = 0;    //!< how deep arrays and objects nest
+    std::size_t members = 0;  //!< of objects, in all
+};
+
+//! The extent of a text, whether or not it is JSON.
+inline JsonExtent json_extent(std::string_view text) {
+    JsonExtent extent;
+    std::size_t depth = 0;
     bool in_string = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
@@ -42,18 +49,24 @@ inline std::size_t nesting_depth(std::string_view text) {
         } else if (c == '"') {
             in_string = true;
         } else if (c == '[' || c == '{') {
-            deepest = std::max(deepest, ++depth);
+            extent.depth = std::max(extent.depth, ++depth);
         } else if ((c == ']' || c == '}') && depth > 0) {
             --depth;
+        } else if (c == ':') {
+            ++extent.members;
         }
     }
-    return deepest;
+    return extent;
 }
 
-//! Parses a JSON object of at most max_json_depth levels.
+//! Parses a JSON object of at most max_json_depth levels and max_json_members members.
 inline Expected<Json> parse_object(std::string_view text) {
-    if (nesting_depth(text) > max_json_depth) {
+    const JsonExtent extent = json_extent(text);
+    if (extent.depth > max_json_depth) {
         return bad_field("", "the body nests deeper than " + to_text(max_json_depth) + " levels");
+    }
+    if (extent.members > max_json_members) {
+        return bad_field("", "the body has more than " + to_text(max_json_members) + " members");
     }
     Json json = Json::parse(text, nullptr, false);
     if (json.is_discarded()) return bad_field("", "the body is not valid JSON");

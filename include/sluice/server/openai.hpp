@@ -80,6 +80,8 @@ inline Status read_range(Fields& fields, const std::string& name, std::size_t le
     return bad_field(name, to_text(to) + " is out of range", "give " + to_text(least) + " to " + to_text(most));
 }
 
+inline constexpr std::size_t max_stop = 16;  // each is looked for in every token's text
+
 inline Status read_stop(Fields& fields, std::vector<std::string>& stop) {
     const Json* json = fields.find("stop");
     if (json == nullptr) return {};
@@ -87,6 +89,9 @@ inline Status read_stop(Fields& fields, std::vector<std::string>& stop) {
         SLUICE_ASSIGN(std::string text, json_as<std::string>(item, "stop"));
         if (text.empty()) return bad_field("stop", "has an empty string", "give text, or leave it out");
         stop.push_back(std::move(text));
+    }
+    if (stop.size() > max_stop) {
+        return bad_field("stop", "has more than " + to_text(max_stop) + " texts", "give the first that will come");
     }
     return {};
 }

@@ -74,7 +74,7 @@ inline std::string answer_json(const sse::Head& head, std::span<Choice> choices)
                                   {"object", head.is_chat ? "chat.completion" : "text_completion"},
                                   {"created", head.created},
                                   {"model", head.model},
-                                  {"seed", head.seed}});
+                                  {"seed", static_cast<std::int64_t>(head.seed)}});
     text.back() = ',';
     text += "\"choices\":[";
     Usage usage;

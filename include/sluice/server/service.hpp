@@ -52,7 +52,8 @@ inline bool equal_in_constant_time(std::string_view given, std::string_view key)
 template <class P>
 class Service {
 public:
-    Service(HttpServer& http, ServiceOptions options) : options_(std::move(options)) {
+    Service(HttpServer& http, ServiceOptions options)
+        : options_(std::move(options)), body_bytes_(http.limits().body_bytes) {
         http.set_pre_routing_handler([this](const Request& q, Response& r) {
             return admit(q, r) ? HttpServer::HandlerResponse::Unhandled : HttpServer::HandlerResponse::Handled;
         });
@@ -130,6 +131,9 @@ private:
     template <class Handle>
     auto with_engine(Handle handle) {
         return [this, handle](const Request& q, Response& r) {
+            if (q.body.size() > body_bytes_) {  // httplib looks at Content-Length alone, which chunked bodies lack
+                return refuse(r, 413, Status(Errc::invalid_argument, "", httplib_reason(413)));
+            }
             if (Engine<P>* const ready = engine(r)) handle(*ready, q, r);
         };
     }
@@ -243,13 +247,14 @@ private:
     void add_completions(HttpServer& http, const char* path,
                          Expected<openai::CompletionRequest> (*parse)(std::string_view)) {
         http.Post(path, with_engine([this, parse](Engine<P>& engine, const Request& q, Response& r) {
+                      const auto start = Session::Clock::now();
                       const auto request = parse(q.body);
                       if (!request.ok()) return refuse(r, 400, request.status());
                       const auto work = to_work(engine, *request);
                       if (!work.ok()) return refuse(r, 400, work.status());
                       const auto channels = submit(engine, *work, request->choices);
                       if (!channels.ok()) return fail(r, channels.status());
-                      answer(*request, work->options.seed, *channels, q, r);
+                      answer(*request, work->options.seed, *channels, start, q, r);
                   }));
     }
 
@@ -299,15 +304,16 @@ private:
     }
 
     //! The session is logged when the last of those who hold it lets go.
-    std::shared_ptr<Session> session(const Session::Channels& channels, const std::string& id) {
-        return {new Session(channels, latencies_), [this, id](Session* ended) {
+    std::shared_ptr<Session> session(const Session::Channels& channels, Session::Clock::time_point start,
+                                     const std::string& id) {
+        return {new Session(channels, start, latencies_), [this, id](Session* ended) {
                     if (options_.log) options_.log("id=" + id + ' ' + ended->summary());
                     delete ended;
                 }};
     }
 
     void answer(const openai::CompletionRequest& request, std::uint64_t seed, const Session::Channels& channels,
-                const Request& q, Response& r) {
+                Session::Clock::time_point start, const Request& q, Response& r) {
         const sse::Head head{
             .id = (request.is_chat() ? "chatcmpl-" : "cmpl-") + to_text(started_) + '-' + to_text(++requests_),
             .model = options_.model_name,
@@ -317,7 +323,7 @@ private:
             .include_usage = request.include_usage,
             .choices = channels.size(),
             .seed = seed};
-        const auto running = session(channels, head.id);
+        const auto running = session(channels, start, head.id);
         const auto there = [&q] { return client_is_there(q); };
         if (request.stream) {
             running->wait(there, options_.keep_alive);
@@ -343,6 +349,7 @@ private:
     }
 
     const ServiceOptions options_;
+    const std::size_t body_bytes_;
     const std::int64_t started_ = std::time(nullptr);
     std::atomic<std::uint64_t> requests_{0};
     std::atomic<Engine<P>*> engine_{nullptr};

@@ -28,8 +28,9 @@ public:
     using Clock = std::chrono::steady_clock;
     using Channels = std::vector<std::shared_ptr<ChannelSink>>;
 
-    //! `channels`: one a choice; they share a monitor.
-    Session(const Channels& channels, Latencies& latencies) : latencies_(&latencies) {
+    //! `channels`: one a choice; they share a monitor. `start`: when the request was there.
+    Session(const Channels& channels, Clock::time_point start, Latencies& latencies)
+        : latencies_(&latencies), start_(start) {
         for (const auto& channel : channels) {
             choices_.push_back({channel});
             open_.push_back(channel.get());
@@ -133,7 +134,7 @@ private:
     Latencies* latencies_;
     std::vector<Choice> choices_;
     std::vector<ChannelSink*> open_;  // those that are not read to their end
-    const Clock::time_point start_ = Clock::now();
+    const Clock::time_point start_;
     Clock::time_point first_{}, last_{};  // tokens of any choice
     std::size_t tokens_ = 0;
     bool client_is_there_ = true;

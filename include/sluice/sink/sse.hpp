@@ -82,7 +82,7 @@ public:
         start_ += ",\"model\":";
         append_json_string(start_, head_.model);
         start_ += ",\"seed\":";
-        append_json_number(start_, head_.seed);
+        append_json_number(start_, static_cast<std::int64_t>(head_.seed));  // as requests state it
     }
 
     const Head& head() const { return head_; }

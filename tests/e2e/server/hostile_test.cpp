@@ -136,6 +136,20 @@ TEST_CASE("serve: what is not JSON, nests deep, is long or is not UTF-8 is refus
     const httplib::Response too_long = server.post("/v1/completions", std::string(9 << 20, ' '));
     CHECK(too_long.status == 413);
     error_of(too_long);
+    const auto in_chunks = server.client().Post(
+        "/tokenize",
+        [](std::size_t offset, httplib::DataSink& out) {
+            const std::string piece(1 << 20, ' ');
+            if (offset < std::size_t{9} << 20) return out.write(piece.data(), piece.size());
+            out.done();
+            return true;
+        },
+        "application/json");
+    REQUIRE(in_chunks);
+    CHECK(in_chunks->status == 413);
+    std::string wide = "{\"prompt\":\"x\"";  // each member would be looked for among those before it
+    for (int i = 0; i < 200000; ++i) wide += ",\"" + std::to_string(i) + "\":0";
+    CHECK(error_of(server.post("/v1/completions", wide + "}")).at("message") == "the body has more than 16384 members");
     CHECK(server.client().Post("/v1/completions", {{"Content-Encoding", "gzip"}}, "x", "text/json")->status == 415);
     CHECK(server.client().Get("/v1/completions")->status == 404);
     for (const char* type :

@@ -174,7 +174,7 @@ TEST_CASE("serve: a second signal ends it at once") {
 
 TEST_CASE("serve: keys come from a file and the environment too") {
     const TempFolder folder;
-    write_file(folder / "keys", Bytes().raw("one\ntwo\n").data);
+    write_file(folder / "keys", Bytes().raw("one\r\ntwo\n").data);
     setenv("SLUICE_API_KEY", "three", 1);
     const Server server({"--api-key-file", (folder / "keys").string(), "--api-key", "four"});
     unsetenv("SLUICE_API_KEY");

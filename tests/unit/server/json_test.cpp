@@ -10,12 +10,13 @@ using namespace sluice;
 using namespace sluice::server;
 
 TEST_CASE("json: nesting is counted outside strings") {
-    CHECK(nesting_depth("") == 0);
-    CHECK(nesting_depth("{}") == 1);
-    CHECK(nesting_depth(R"({"a":[[]],"b":[]})") == 3);
-    CHECK(nesting_depth(R"({"[[[\"[[":"\\"}[[)") == 2);
-    CHECK(nesting_depth("]]]][") == 1);
-    CHECK(nesting_depth(std::string(3000, '[')) == 3000);
+    CHECK(json_extent("").depth == 0);
+    CHECK(json_extent("{}").depth == 1);
+    CHECK(json_extent(R"({"a":[[]],"b":[]})").depth == 3);
+    CHECK(json_extent(R"({"[[[\"[[":"\\"}[[)").depth == 2);
+    CHECK(json_extent("]]]][").depth == 1);
+    CHECK(json_extent(std::string(3000, '[')).depth == 3000);
+    CHECK(json_extent(R"({"a:b":[{"c":1}],"d":"::"})").members == 3);
 }
 
 TEST_CASE("json: a body is one object, within the depth") {
@@ -24,6 +25,13 @@ TEST_CASE("json: a body is one object, within the depth") {
     };
     CHECK(parse_object(nested(64)).ok());
     CHECK(parse_object(nested(65)).status().message() == "the body nests deeper than 64 levels");
+    const auto wide = [](std::size_t members) {
+        std::string text = "{\"first\":0";
+        for (std::size_t i = 1; i < members; ++i) text += ",\"" + std::to_string(i) + "\":0";
+        return text + "}";
+    };
+    CHECK(parse_object(wide(1000)).ok());
+    CHECK(parse_object(wide(16385)).status().message() == "the body has more than 16384 members");
     for (const char* text : {"", "{", "nul", "{\"a\":NaN}", "{} {}", "{\"\xC3\":1}"}) {
         CHECK(parse_object(text).status().message() == "the body is not valid JSON");
     }

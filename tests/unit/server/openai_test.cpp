@@ -145,6 +145,8 @@ TEST_CASE("openai: errors name the field and say what is wrong") {
     CHECK(chat_error(R"(, "seed": 18446744073709551615)") == "seed: is not an integer");
     CHECK(chat_error(R"(, "stream": 1)") == "stream: is not true or false");
     CHECK(chat_error(R"(, "stop": [""])") == "stop: has an empty string; give text, or leave it out");
+    CHECK(chat_error(R"(, "stop": )" + Json(std::vector<std::string>(17, "x")).dump()) ==
+          "stop: has more than 16 texts; give the first that will come");
     CHECK(chat_error(R"(, "n": 9)") == "n: 9 is out of range; give 1 to 8");
     CHECK(chat_error(R"(, "n": 0)") == "n: 0 is out of range; give 1 to 8");
     CHECK(chat_error(R"(, "logprobs": true, "top_logprobs": 21)") == "top_logprobs: 21 is out of range; give 0 to 20");
