@@ -55,11 +55,7 @@ public:
                       "Pipeline: the sink does not model sluice::StreamSink; see docs/add_a_component.md#streamsink");
         auto result = run(prompt, options, sampler, sink);
         drop_guesses();
-        if (result.ok()) {
-            notify_finish(sink, *result);
-        } else {
-            notify_error(sink, result.status());
-        }
+        notify_outcome(sink, result);
         return result;
     }
 

@@ -73,7 +73,7 @@ public:
                 }
                 std::erase(open_, choices_[i].channel.get());
                 const auto how = outcome(choices_[i]);
-                how.ok() ? notify_finish(sinks[i], *how) : notify_error(sinks[i], how.status());
+                notify_outcome(sinks[i], how);
                 if (!how.ok()) return true;
             }
         }

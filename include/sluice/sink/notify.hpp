@@ -19,4 +19,10 @@ void notify_error(Sink& sink, const Status& error) {
     if constexpr (requires { sink.on_error(error); }) sink.on_error(error);
 }
 
+//! The one or the other: how a generation ended.
+template <class Sink>
+void notify_outcome(Sink& sink, const Expected<GenerationResult>& outcome) {
+    outcome.ok() ? notify_finish(sink, *outcome) : notify_error(sink, outcome.status());
+}
+
 }  // namespace sluice

@@ -17,6 +17,10 @@ TEST_CASE("notify: calls what the sink has, and only that") {
     notify_error(both, Status(Errc::io, "", "broke"));
     CHECK(both.tokens == 4);
     CHECK(both.error == "broke");
+    notify_outcome(both, GenerationResult{.usage = {.completion_tokens = 7}, .timings = {}});
+    notify_outcome(both, Status(Errc::io, "", "broke again"));
+    CHECK(both.tokens == 7);
+    CHECK(both.error == "broke again");
 
     struct Neither {
     } neither;

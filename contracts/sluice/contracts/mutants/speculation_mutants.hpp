@@ -80,11 +80,7 @@ private:
 
     template <class Sink>
     static Expected<GenerationResult> tell(Expected<GenerationResult> result, Sink& sink) {
-        if (result.ok()) {
-            notify_finish(sink, *result);
-        } else {
-            notify_error(sink, result.status());
-        }
+        notify_outcome(sink, result);
         return result;
     }
 
