@@ -35,7 +35,7 @@ using namespace sluice::bench;
 
 struct Flags {
     std::filesystem::path model = samples::embedded_model();
-    std::size_t prompt = 512, generate = 128, depth = 0, batch = 512, repetitions = 5;
+    std::size_t prompt = 512, generate = 128, depth = 0, batch = 512, sequences = 1, repetitions = 5;
     std::size_t interleave_mib = LoadOptions().interleave_limit >> 20;
     std::size_t threads = std::max(1U, std::thread::hardware_concurrency());
     std::string output = "md";
@@ -77,13 +77,13 @@ Status run(const Flags& flags) {
     SLUICE_ASSIGN(const gguf::File file, gguf::File::open(flags.model));
     SLUICE_ASSIGN(const Record facts, facts_of(file, flags));
     const std::size_t capacity = flags.depth + std::max(flags.prompt, flags.generate);
-    SLUICE_ASSIGN(auto runner, Runner<samples::Policies>::create(file, flags.threads, flags.batch, capacity,
-                                                                 flags.interleave_mib << 20));
+    SLUICE_ASSIGN(auto runner, Runner<samples::Policies>::create(file, flags.threads, flags.batch, flags.sequences,
+                                                                 capacity, flags.interleave_mib << 20));
 
     samples::Progress progress("");
     std::vector<Result> results;
-    for (const Test& test : {Test{Test::Kind::prefill, flags.prompt, flags.depth},
-                             Test{Test::Kind::decode, flags.generate, flags.depth}}) {
+    for (const Test& test : {Test{Test::Kind::prefill, flags.prompt, flags.depth, flags.sequences},
+                             Test{Test::Kind::decode, flags.generate, flags.depth, flags.sequences}}) {
         if (test.tokens == 0) continue;
         const auto show = [&](std::size_t i) {
             const std::string which =
@@ -91,7 +91,7 @@ Status run(const Flags& flags) {
             progress.show(test.name() + ": " + which);
         };
         SLUICE_ASSIGN(std::vector<double> rates, runner.time(test, flags.repetitions, show));
-        for (double& rate : rates) rate = static_cast<double>(test.tokens) / rate;
+        for (double& rate : rates) rate = static_cast<double>(test.tokens * test.sequences) / rate;
         results.push_back({test, flags.threads, std::move(rates), runner.bytes_per_token(), std::nullopt,
                            memory_bytes("VmHWM"), memory_bytes("RssAnon")});
     }
@@ -123,6 +123,8 @@ int main(int argc, char** argv) {
     line.add<std::size_t>("-n,--n-gen", flags.generate, "tokens to generate; 0: no such test [128]", 0, most);
     line.add<std::size_t>("-d,--n-depth", flags.depth, "tokens that come before them [0]", 0, most);
     line.add<std::size_t>("-b,--batch-size", flags.batch, "prompt tokens in one forward pass [512]", 1, most);
+    line.add<std::size_t>("--parallel", flags.sequences, "sequences that advance together; rates are of all [1]", 1,
+                          256);
     line.add<std::size_t>("--interleave-limit", flags.interleave_mib,
                           "MiB of weights up to which they are copied into the kernels' own layout [512]", 0, most);
     line.add<std::size_t>("-t,--threads", flags.threads, "threads [as many as the machine has]", 1, 1024);

@@ -31,7 +31,7 @@ using Record = std::vector<std::pair<std::string_view, Value>>;
 struct Result {
     Test test;
     std::size_t threads = 0;
-    std::vector<double> rates;                  //!< tokens a second of each repetition
+    std::vector<double> rates;                  //!< tokens a second, of all sequences, of each repetition
     std::uint64_t bytes_per_token = 0;          //!< of weights, for one token alone
     std::optional<double> memory_rate;          //!< bytes a second that as many threads read from memory
     std::uint64_t peak_rss = 0, anonymous = 0;  //!< bytes: at most so far, mapped file included; now, without it
@@ -45,9 +45,10 @@ struct Result {
         return rates.size() < 2 ? 0.0 : std::sqrt(squares / static_cast<double>(rates.size() - 1));
     }
 
-    //! Bytes of weights read a second. A prefill reads them once for many tokens, so there is no such number.
+    //! Bytes of weights read a second. A prefill, or several sequences, read them once for many tokens, so there is no
+    //! such number.
     std::optional<double> weights_rate() const {
-        if (test.kind != Test::Kind::decode) return std::nullopt;
+        if (test.kind != Test::Kind::decode || test.sequences > 1) return std::nullopt;
         return mean() * static_cast<double>(bytes_per_token);
     }
     std::optional<double> memory_share() const {
@@ -65,6 +66,7 @@ inline Record record(const Record& facts, const Result& r) {
                            {"n_prompt", std::uint64_t{is_decode ? 0 : r.test.tokens}},
                            {"n_gen", std::uint64_t{is_decode ? r.test.tokens : 0}},
                            {"n_depth", std::uint64_t{r.test.depth}},
+                           {"n_parallel", std::uint64_t{r.test.sequences}},
                            {"n_threads", std::uint64_t{r.threads}},
                            {"avg_ts", r.mean()},
                            {"stddev_ts", r.deviation()},

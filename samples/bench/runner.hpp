@@ -23,16 +23,18 @@
 
 namespace sluice::bench {
 
-//! What is timed: the first `tokens` after `depth` others.
+//! What is timed: the first `tokens` after `depth` others, of each of several sequences that advance together.
 struct Test {
     enum class Kind { prefill, decode };
     Kind kind = Kind::prefill;
     std::size_t tokens = 0;
     std::size_t depth = 0;
+    std::size_t sequences = 1;
 
-    //! "pp512", "tg128 @ d4096": llama-bench's names.
+    //! "pp512", "tg128 @ d4096": llama-bench's names; "tg128 x 4" of four sequences.
     std::string name() const {
         return (kind == Kind::prefill ? "pp" : "tg") + std::to_string(tokens) +
+               (sequences > 1 ? " x " + std::to_string(sequences) : "") +
                (depth > 0 ? " @ d" + std::to_string(depth) : "");
     }
 };
@@ -55,20 +57,22 @@ inline std::uint64_t weights_per_token(const model::Weights& weights, const shap
     return total;
 }
 
-//! A model with the memory to run tests of up to `capacity` positions on some threads. P is a policy bundle.
+//! A model with the memory to run tests of up to `capacity` positions in each of some sequences, on some threads. P is
+//! a policy bundle.
 template <class P>
 class Runner {
 public:
-    static Expected<Runner> create(const gguf::File& file, std::size_t threads, std::size_t batch, std::size_t capacity,
-                                   std::size_t interleave_limit) {
+    static Expected<Runner> create(const gguf::File& file, std::size_t threads, std::size_t batch,
+                                   std::size_t sequences, std::size_t capacity, std::size_t interleave_limit) {
         try {
             SLUICE_ASSIGN(model::Model<P> model, model::Model<P>::read(file, interleave_limit));
             const shape::Dynamic& s = model.hyperparameters.shape;
             const std::uint64_t bytes = weights_per_token(model.weights, s);
-            const KvCacheShape cache{s.layers, s.kv_heads, s.head_dim, 1, capacity};
-            const model::ForwardLimits limits{std::clamp<std::size_t>(batch, 1, capacity), capacity, threads};
+            const KvCacheShape cache{s.layers, s.kv_heads, s.head_dim, sequences, capacity};
+            const std::size_t max_rows = std::max(sequences, std::clamp<std::size_t>(batch, 1, capacity));
+            const model::ForwardLimits limits{max_rows, capacity, threads};
             return Runner(typename P::Executor(threads), typename P::KvCache(cache),
-                          model::Forward<P>(std::move(model), limits), bytes);
+                          model::Forward<P>(std::move(model), limits), sequences, bytes);
         } catch (const std::bad_alloc&) {
             return Status(Errc::out_of_capacity, file.name(),
                           "not enough memory for " + std::to_string(capacity) + " positions",
@@ -79,15 +83,18 @@ public:
     //! Seconds that each repetition takes, after one that is not counted. `progress` is called before each.
     template <class Progress>
     Expected<std::vector<double>> time(const Test& test, std::size_t repetitions, Progress progress) {
-        cache_.truncate(0, 0);
-        SLUICE_TRY(compute(0, test.depth, forward_.max_rows(), false));
+        rewind(test.sequences, 0);
+        for (std::size_t s = 0; s < test.sequences; ++s) SLUICE_TRY(prefill(s, 0, test.depth));
         std::vector<double> seconds;
         for (std::size_t i = 0; i <= repetitions; ++i) {
             progress(i);
-            cache_.truncate(0, test.depth);
-            const bool is_decode = test.kind == Test::Kind::decode;
+            rewind(test.sequences, test.depth);
             const auto start = std::chrono::steady_clock::now();
-            SLUICE_TRY(compute(test.depth, test.tokens, is_decode ? 1 : forward_.max_rows(), is_decode));
+            if (test.kind == Test::Kind::decode) {
+                SLUICE_TRY(decode(test));
+            } else {
+                for (std::size_t s = 0; s < test.sequences; ++s) SLUICE_TRY(prefill(s, test.depth, test.tokens));
+            }
             const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
             if (i > 0) seconds.push_back(taken.count());
         }
@@ -98,27 +105,49 @@ public:
     std::uint64_t bytes_per_token() const { return bytes_per_token_; }
 
 private:
-    Runner(typename P::Executor executor, typename P::KvCache cache, model::Forward<P> forward, std::uint64_t bytes)
+    Runner(typename P::Executor executor, typename P::KvCache cache, model::Forward<P> forward, std::size_t sequences,
+           std::uint64_t bytes)
         : executor_(std::move(executor)),
           cache_(std::move(cache)),
           forward_(std::move(forward)),
           bytes_per_token_(bytes),
-          logits_(forward_.vocab()) {}
+          logits_(sequences * forward_.vocab()) {}
 
-    //! Forward passes of up to `batch` rows over random tokens at the positions from `first` on. Each pass gives its
-    //! last row's logits, or only the last pass does.
-    Status compute(std::size_t first, std::size_t count, std::size_t batch, bool every_pass) {
+    void rewind(std::size_t sequences, std::size_t length) {
+        for (std::size_t s = 0; s < sequences; ++s) cache_.truncate(s, length);
+    }
+
+    //! `count` random tokens from position `first` on, in the largest batches; logits for the last of them.
+    Status prefill(std::size_t sequence, std::size_t first, std::size_t count) {
         const std::size_t end = first + count;
         while (first < end) {
-            rows_.clear();
-            for (const std::size_t last = std::min(first + batch, end); first < last; ++first) {
-                const auto position = static_cast<std::uint32_t>(first);
-                const auto token = static_cast<Token>(philox(0, {{position, 0, 0, 0}}).words[0] % forward_.vocab());
-                const bool wants_logits = first + 1 == last && (every_pass || last == end);
-                rows_.push_back({token, 0, static_cast<std::int32_t>(position), wants_logits});
-            }
-            SLUICE_TRY(forward_(executor_, cache_, rows_, logits_.span(0, logits_.size())));
+            for (const std::size_t last = std::min(first + forward_.max_rows(), end); first < last; ++first)
+                add_row(sequence, first, first + 1 == end);
+            SLUICE_TRY(compute());
         }
+        return {};
+    }
+
+    //! One random token of every sequence a pass, each with its logits.
+    Status decode(const Test& test) {
+        for (std::size_t position = test.depth; position < test.depth + test.tokens; ++position) {
+            for (std::size_t s = 0; s < test.sequences; ++s) add_row(s, position, true);
+            SLUICE_TRY(compute());
+        }
+        return {};
+    }
+
+    void add_row(std::size_t sequence, std::size_t position, bool wants_logits) {
+        const std::uint64_t random =
+            philox(sequence, {{static_cast<std::uint32_t>(position), 0, 0, 0}}).words[0] % forward_.vocab();
+        rows_.push_back({static_cast<Token>(random), static_cast<std::int32_t>(sequence),
+                         static_cast<std::int32_t>(position), wants_logits});
+    }
+
+    //! A forward pass of the rows.
+    Status compute() {
+        SLUICE_TRY(forward_(executor_, cache_, rows_, logits_.span(0, logits_.size())));
+        rows_.clear();
         return {};
     }
 
@@ -126,7 +155,7 @@ private:
     typename P::KvCache cache_;
     model::Forward<P> forward_;
     std::uint64_t bytes_per_token_;
-    Buffer<float> logits_;  // [vocab]
+    Buffer<float> logits_;  // [sequences, vocab]
     std::vector<Row> rows_;
 };
 

@@ -85,6 +85,15 @@ TEST_CASE("bench: JSON has both tests, and figures that agree with each other") 
           doctest::Approx(read / decode["memory_bytes_per_second"].get<double>()));
 }
 
+TEST_CASE("bench: several sequences advance together") {
+    const json all = json::parse(bench({"-p", "16", "-n", "64", "-d", "3", "--parallel", "4", "-o", "json"}));
+    REQUIRE(all.size() == 2);
+    CHECK(all[0]["test"] == "pp16 x 4 @ d3");
+    CHECK(all[1]["test"] == "tg64 x 4 @ d3");
+    CHECK(all[1]["n_parallel"] == 4);
+    CHECK(all[1]["weights_bytes_per_second"].is_null());
+}
+
 TEST_CASE("bench: the bytes for one token are the chosen experts' and the dense weights'") {
     const json record = json::parse(bench({"-p", "0", "-n", "1", "-o", "json", "--no-bandwidth"})).at(0);
     std::ostringstream shown;  // as inspect shows it, which counts from the file's tensors
