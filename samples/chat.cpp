@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/device.hpp"
 #include "common/interrupt.hpp"
 #include "common/load.hpp"
 #include "sluice/sluice.hpp"
@@ -31,12 +32,13 @@ struct Options {
     samples::ModelOptions model;
     samples::GenerationOptions generation;
     samples::ChatOptions chat;
+    std::string device = "cpu";
 };
 
+template <class P>
 class Conversation {
 public:
-    Conversation(Pipeline<samples::Policies>& pipeline, const Options& options, StandardSampler sampler,
-                 std::atomic<bool>& interrupted)
+    Conversation(Pipeline<P>& pipeline, const Options& options, StandardSampler sampler, std::atomic<bool>& interrupted)
         : pipeline_(pipeline),
           options_(options),
           sampler_(std::move(sampler)),
@@ -96,7 +98,7 @@ private:
         return {};
     }
 
-    Pipeline<samples::Policies>& pipeline_;
+    Pipeline<P>& pipeline_;
     Options options_;
     StandardSampler sampler_;
     GenerateOptions generate_;
@@ -104,8 +106,9 @@ private:
     std::vector<chat::Message> messages_;
 };
 
+template <class P>
 Status converse(const Options& o) {
-    SLUICE_ASSIGN(auto pipeline, samples::load(o.model));
+    SLUICE_ASSIGN(auto pipeline, samples::load<P>(o.model));
     SLUICE_ASSIGN(StandardSampler sampler, make_standard_sampler(o.generation.sampling));
     std::atomic<bool>& interrupted = samples::catch_interrupts();
     Conversation conversation(pipeline, o, std::move(sampler), interrupted);
@@ -130,8 +133,9 @@ int main(int argc, char** argv) {
     Options o;
     samples::CommandLine flags("chat", description);
     o.model.add_to(flags);
+    samples::add_device(flags, o.device);
     o.generation.add_to(flags);
     o.chat.add_to(flags);
     if (const auto code = flags.parse(argc, argv)) return *code;
-    return flags.exit_code(converse(o));
+    return flags.exit_code(samples::on_device(o.device, [&]<class P>() { return converse<P>(o); }));
 }

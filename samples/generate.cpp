@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "common/device.hpp"
 #include "common/files.hpp"
 #include "common/interrupt.hpp"
 #include "common/load.hpp"
@@ -32,9 +33,11 @@ struct Options {
     std::filesystem::path prompt_file;
     bool is_chat = false;
     std::string format = "text";
+    std::string device = "cpu";
 };
 
-Expected<std::vector<Token>> prompt_tokens(const Pipeline<samples::Policies>& pipeline, const Options& o) {
+template <class P>
+Expected<std::vector<Token>> prompt_tokens(const Pipeline<P>& pipeline, const Options& o) {
     std::string text = o.prompt.value_or("");
     if (!o.prompt) {
         SLUICE_ASSIGN(text, samples::read_file(o.prompt_file));
@@ -57,8 +60,9 @@ void print_summary(const GenerationResult& result, const Options& o, std::uint64
     std::cerr << " | " << openai_name(result.finish_reason) << "]\n";
 }
 
+template <class P>
 Status generate(const Options& o, const std::atomic<bool>& interrupted) {
-    SLUICE_ASSIGN(auto pipeline, samples::load(o.model));
+    SLUICE_ASSIGN(auto pipeline, samples::load<P>(o.model));
     SLUICE_ASSIGN(const std::vector<Token> prompt, prompt_tokens(pipeline, o));
     SLUICE_ASSIGN(auto sampler, make_standard_sampler(o.generation.sampling));
     const GenerateOptions options = o.generation.to_generate(interrupted);
@@ -79,6 +83,7 @@ int main(int argc, char** argv) {
     flags.add("-f,--file", o.prompt_file, "reads it from a file, less its last line break; -: from standard input");
     flags.add("--format", o.format, {"text", "jsonl"}, "jsonl: a JSON object a token, and one with the figures last");
     o.model.add_to(flags);
+    samples::add_device(flags, o.device);
     o.generation.add_to(flags);
     o.chat.add_to(flags);
     flags.add("--chat", o.is_chat, "the prompt is a message to an assistant; --system and --no-think imply it");
@@ -95,7 +100,7 @@ int main(int argc, char** argv) {
     o.is_chat |= o.chat.system || o.chat.no_think;
 
     const std::atomic<bool>& interrupted = samples::catch_interrupts();
-    const Status outcome = generate(o, interrupted);
+    const Status outcome = samples::on_device(o.device, [&]<class P>() { return generate<P>(o, interrupted); });
     constexpr int ended_by_interrupt = 130;
     return outcome.ok() && interrupted ? ended_by_interrupt : flags.exit_code(outcome);
 }

@@ -11,11 +11,6 @@ add_test(NAME ${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/check_kernels.sh ${SL
 set_tests_properties(${name} PROPERTIES LABELS cuda SKIP_RETURN_CODE 77)
 
 if(SLUICE_CUDA)
-    if(NOT CMAKE_CUDA_ARCHITECTURES)
-        set(CMAKE_CUDA_ARCHITECTURES 90a)
-    endif()
-    enable_language(CUDA)
-    find_package(CUDAToolkit REQUIRED)
     add_library(gpu_kernels OBJECT cuda/gpu/kernels.cu)
     target_link_libraries(gpu_kernels PRIVATE sluice::cuda)
     add_executable(gpu_tests cuda/gpu/forward_test.cpp $<TARGET_OBJECTS:gpu_kernels> $<TARGET_OBJECTS:test_main>)

@@ -132,6 +132,17 @@ TEST_CASE("generate: --draft lookup gives the same text") {
     }
 }
 
+TEST_CASE("generate: --device cuda gives the CPU's text, or says what is missing") {
+    const Outcome outcome = run("generate", once + Flags{"-n", "16", "--device", "cuda"});
+    if (outcome.code == 0) {
+        CHECK(outcome.out == generate(once + Flags{"-n", "16"}));
+    } else {
+        CHECK(outcome.code == 1);
+        CHECK(outcome.out == "");
+        CHECK(mentions(outcome.err, {"generate: ", "cuda", "; "}));
+    }
+}
+
 TEST_CASE("generate: with a prompt and no sampling flag it is greedy") {
     const Flags flags = once + Flags{"-n", "40"};
     const std::string text = generate(flags);
