@@ -37,9 +37,10 @@ struct Options {
     std::filesystem::path text, ids, logits;
 };
 
-//! A bundle of policies is a compile-time choice: --kv f32 is another pipeline.
-struct F32Cache : samples::Policies {
-    using KvCache = cpu::KvCacheF32;
+//! A bundle of policies is a compile-time choice: each --kv is another pipeline.
+template <KvCache Cache>
+struct WithCache : samples::Policies {
+    using KvCache = Cache;
 };
 
 //! use(pipeline) for the pipeline of these options, or the error of loading it. `use` returns a Status.
@@ -49,7 +50,8 @@ Status with_pipeline(const Options& o, Use use) {
         SLUICE_ASSIGN(auto pipeline, samples::load<P>(o.model));
         return use(pipeline);
     };
-    if (o.kv == "f32") return load_and_use.template operator()<F32Cache>();
+    if (o.kv == "f32") return load_and_use.template operator()<WithCache<cpu::KvCacheF32>>();
+    if (o.kv == "q8_0") return load_and_use.template operator()<WithCache<cpu::KvCacheQ8_0>>();
     return load_and_use.template operator()<samples::Policies>();
 }
 
@@ -150,7 +152,7 @@ int main(int argc, char** argv) {
     flags.add("--ids", o.ids, "a JSON array of token ids; -: standard input");
     flags.add("--logits", o.logits, "where to write the logits after each of them");
     o.model.add_to(flags);
-    flags.add("--kv", o.kv, {"f16", "f32"}, "precision of the cached keys and values [f16]");
+    flags.add("--kv", o.kv, {"f16", "f32", "q8_0"}, "how keys and values are cached [f16]");
     if (const auto code = flags.parse(argc, argv)) return *code;
     if (flags.given("--ids") != flags.given("--logits")) return flags.usage_error("--ids and --logits go together");
     if (flags.given("--ids") == flags.given("--perplexity")) {

@@ -68,7 +68,9 @@ void prefill(benchmark::State& state) {
 
 BENCHMARK(decode<cpu::KvCacheF16>)->ArgNames({"context", "group"})->ArgsProduct({{128, 1024, 8192}, {4, 8}});
 BENCHMARK(decode<cpu::KvCacheF32>)->ArgNames({"context", "group"})->ArgsProduct({{128, 1024, 8192}, {4, 8}});
+BENCHMARK(decode<cpu::KvCacheQ8_0>)->ArgNames({"context", "group"})->ArgsProduct({{128, 1024, 8192}, {4, 8}});
 BENCHMARK(prefill<cpu::KvCacheF16>)->ArgNames({"context", "group"})->ArgsProduct({{256, 2048}, {4, 8}});
+BENCHMARK(prefill<cpu::KvCacheQ8_0>)->ArgNames({"context", "group"})->ArgsProduct({{256, 2048}, {4, 8}});
 BENCHMARK(prefill<cpu::KvCacheF32>)->ArgNames({"context", "group"})->ArgsProduct({{256, 2048}, {4, 8}});
 
 }  // namespace

@@ -55,6 +55,24 @@ inline double nearest_half(double x) { return nearest(half, x); }
 inline double nearest_bfloat(double x) { return nearest(bfloat, x); }
 inline double nearest_single(double x) { return nearest(single, x); }
 
+//! What Q8_0 makes of a row of whole blocks: a scale d, the largest magnitude / 127 as a half, and for each number
+//! d * round(x / d), ties to even, at most 127 levels. A block with a number or a scale that is not finite is NaN.
+inline void store_as_q8_0(std::span<float> row) {
+    constexpr std::size_t block_size = 32;
+    for (std::size_t first = 0; first < row.size(); first += block_size) {
+        const std::span<float> block = row.subspan(first, block_size);
+        const bool finite = std::all_of(block.begin(), block.end(), [](float x) { return std::isfinite(x); });
+        double largest = 0.0;
+        for (const float x : block) largest = std::max(largest, std::fabs(static_cast<double>(x)));
+        const double d = nearest_half(nearest_single(largest / 127.0));
+        for (float& x : block) {
+            const double level = d > 0.0 ? std::nearbyint(std::clamp(nearest_single(x / d), -127.0, 127.0)) : 0.0;
+            const bool is_number = finite && std::isfinite(d);
+            x = is_number ? static_cast<float>(d * level) + 0.0F : std::numeric_limits<float>::quiet_NaN();
+        }
+    }
+}
+
 //! A block's numbers; and for each what its terms amount to without their signs, to which rounding is in proportion.
 struct Decoded {
     Vector values, magnitudes;

@@ -15,6 +15,7 @@
 
 #include "sluice/concepts/attention.hpp"
 #include "sluice/core/buffer.hpp"
+#include "sluice/core/config.hpp"
 #include "sluice/core/math.hpp"
 #include "sluice/cpu/simd.hpp"
 
@@ -46,7 +47,7 @@ public:
           group_(shape.heads / shape.kv_heads),
           spans_((shape.capacity + span - 1) / span),
           scale_(1.0F / std::sqrt(static_cast<float>(shape.head_dim))),
-          scratch_floats_(2 * state_floats(block_rows) + block_rows * group_ * chunk + simd::lanes * shape.head_dim),
+          scratch_floats_(2 * state_floats(block_rows) + block_rows * group_ * (chunk + 1)),
           scratch_(shape.threads * scratch_floats_),
           parts_(shape.threads * spans_ * state_floats(1)) {}
 
@@ -109,6 +110,10 @@ public:
     }
 
 private:
+    // Sums that the registers hold beside what they are made of: so many of them, of so many heads at most.
+    static constexpr std::size_t tile = V::registers >= 32 ? 16 : 4;
+    static constexpr std::size_t tile_heads = V::registers >= 32 ? 8 : 2;
+
     //! The query heads that share a key/value head, of `rows` neighbouring rows. The first row sees the positions
     //! [first, last), each further row one more.
     struct Task {
@@ -117,8 +122,8 @@ private:
         const float* queries;  // [rows, heads, head_dim], from the group's first head on
         float* output;         // the same
         std::size_t first, last;
-        float* scores;  // [rows, group, chunk]
-        float* keys;    // [16, head_dim]
+        float* scores;   // [rows, group, chunk]
+        float* rescale;  // [rows, group]: what the values so far are multiplied by
 
         std::size_t first_span() const { return first / span; }
         std::size_t last_span() const { return (last - 1) / span; }
@@ -161,74 +166,107 @@ private:
         for (std::size_t at = std::max(task.first, s * span); at < end;) {
             const std::size_t next = std::min(end, (at / chunk + 1) * chunk);
             score(task, cache, at, next);
-            for (std::size_t r = 0; r < task.rows; ++r) {
-                const std::size_t seen = std::min(next, task.last + r);
-                if (seen <= at) continue;
-                for (std::size_t m = r * group_; m < (r + 1) * group_; ++m) {
-                    exponentiate(task.scores + m * chunk, seen - at, m, to);
-                }
-            }
+            exponentiate(task, at, next, to);
             mix(task, cache, at, next, to);
             at = next;
         }
     }
 
-    //! Scores of all rows' heads against positions [at, next), sixteen positions at a time.
+    //! Scores of all rows' heads against positions [at, next).
     template <class Cache>
     void score(const Task& task, const Cache& cache, std::size_t at, std::size_t next) const {
-        for (std::size_t first = at; first < next; first += simd::lanes) {
-            for (std::size_t p = 0; p < simd::lanes; ++p) {
-                const auto key = cache.key(task.head, std::min(first + p, next - 1));
-                for (std::size_t i = 0; i < shape_.head_dim; i += simd::lanes) {
-                    V::store(task.keys + p * shape_.head_dim + i, key.template load<V>(i));
-                }
+        for_each_tile<tile_heads, 4, 2, 1>(task.rows * group_, [&](auto count, std::size_t m) {
+            const float* queries[count()];
+            for (std::size_t t = 0; t < count(); ++t) {
+                queries[t] = task.queries + ((m + t) / group_ * shape_.heads + (m + t) % group_) * shape_.head_dim;
             }
-            for (std::size_t r = 0; r < task.rows; ++r) {
-                if (task.last + r <= first) continue;
-                for (std::size_t h = 0; h < group_; ++h) {
-                    const float* query = task.queries + (r * shape_.heads + h) * shape_.head_dim;
-                    const auto scores = V::mul(dot_with_keys(query, task.keys), V::set(scale_));
-                    V::store(task.scores + (r * group_ + h) * chunk + first - at, scores);
-                }
+            constexpr std::size_t positions = simd::lanes / count();
+            for (std::size_t first = at; first < next; first += positions) {
+                if (m == 0) fetch(task, cache, first, std::min(first + positions, next));
+                score_tile(task, cache, queries, first, next - 1, task.scores + m * chunk + first - at);
+            }
+        });
+    }
+
+    //! Asks for what is needed soon: the values of positions [first, last), and the keys a chunk later. Inlined, since
+    //! g++ drops calls of functions that do nothing but prefetch.
+    template <class Cache>
+    SLUICE_INLINE void fetch(const Task& task, const Cache& cache, std::size_t first, std::size_t last) const {
+        using Stored = decltype(cache.key(task.head, first));
+        if constexpr (requires(const Stored& row, std::size_t n) { row.template prefetch<V>(n); }) {
+            for (std::size_t position = first; position < last; ++position) {
+                cache.value(task.head, position).template prefetch<V>(shape_.head_dim);
+                const std::size_t later = std::min(position + chunk, task.last + task.rows - 2);
+                cache.key(task.head, later).template prefetch<V>(shape_.head_dim);
             }
         }
     }
 
-    //! Lane p is the dot product of a query with row p of keys [16, head_dim].
-    typename V::F32 dot_with_keys(const float* query, const float* keys) const {
-        constexpr std::size_t tile = V::registers >= 32 ? 16 : 4;  // accumulators that fit the registers
-        typename V::F32 products[simd::lanes];
-        for (std::size_t first = 0; first < simd::lanes; first += tile) {
-            typename V::F32 sums[tile];
-            for (auto& sum : sums) sum = V::zero();
+    //! Sixteen scores, [head, chunk]: of so many heads, times so many positions from `first` on. Behind position `last`
+    //! they are any numbers.
+    template <std::size_t Heads, class Cache>
+    void score_tile(const Task& task, const Cache& cache, const float* const (&queries)[Heads], std::size_t first,
+                    std::size_t last, float* scores) const {
+        constexpr std::size_t positions = simd::lanes / Heads, width = tile / Heads;
+        typename V::F32 products[simd::lanes];  // [head, position]
+        for (std::size_t p = 0; p < positions; p += width) {
+            using Stored = decltype(cache.key(task.head, first));
+            Stored keys[width];
+            for (std::size_t w = 0; w < width; ++w) keys[w] = cache.key(task.head, std::min(first + p + w, last));
+            typename V::F32 dots[Heads][width];
+            for (auto& of_head : dots) {
+                for (auto& dot : of_head) dot = V::zero();
+            }
             for (std::size_t i = 0; i < shape_.head_dim; i += simd::lanes) {
-                const auto q = V::load(query + i);
-                for (std::size_t p = 0; p < tile; ++p) {
-                    sums[p] = V::fma(q, V::load(keys + (first + p) * shape_.head_dim + i), sums[p]);
+                typename V::F32 k[width];
+                for (std::size_t w = 0; w < width; ++w) k[w] = keys[w].template load<V>(i);
+                for (std::size_t t = 0; t < Heads; ++t) {
+                    const auto q = V::load(queries[t] + i);
+                    for (std::size_t w = 0; w < width; ++w) dots[t][w] = V::fma(q, k[w], dots[t][w]);
                 }
             }
-            std::copy_n(sums, tile, products + first);
+            for (std::size_t t = 0; t < Heads; ++t) {
+                for (std::size_t w = 0; w < width; ++w) products[t * positions + p + w] = dots[t][w];
+            }
         }
-        return V::sums(products);
+        float of_heads[simd::lanes];
+        V::store(of_heads, V::mul(V::sums(products), V::set(scale_)));
+        for (std::size_t t = 0; t < Heads; ++t) std::copy_n(of_heads + t * positions, positions, scores + t * chunk);
     }
 
-    //! Turns one head's scores [count] into exponentials under the new maximum, and rescales what was summed before.
-    void exponentiate(float* scores, std::size_t count, std::size_t m, const State& to) const {
-        constexpr float nothing = -std::numeric_limits<float>::infinity();
-        std::fill(scores + count, scores + (count + simd::lanes - 1) / simd::lanes * simd::lanes, nothing);
-        auto highest = V::set(to.maximum[m]);
-        for (std::size_t i = 0; i < count; i += simd::lanes) highest = V::max(V::load(scores + i), highest);
-        const float maximum = V::max_lane(highest);
-        const float rescale = math::exp(to.maximum[m] - maximum);
-        auto sums = V::zero();
-        for (std::size_t i = 0; i < count; i += simd::lanes) {
-            const auto e = math::exp<V>(V::sub(V::load(scores + i), V::set(maximum)));
-            V::store(scores + i, e);
-            sums = V::add(sums, e);
+    //! Turns the scores of positions [at, next) into exponentials under each head's new maximum, and rescales what was
+    //! summed before.
+    void exponentiate(const Task& task, std::size_t at, std::size_t next, const State& to) const {
+        const std::size_t heads = task.rows * group_;
+        const auto seen = [&](std::size_t m) {  // none, where an earlier row's view ends before this chunk
+            return std::max(at, std::min(next, task.last + m / group_)) - at;
+        };
+        for (std::size_t m = 0; m < heads; ++m) {
+            float* scores = task.scores + m * chunk;
+            const std::size_t count = seen(m), padded = (count + simd::lanes - 1) / simd::lanes * simd::lanes;
+            std::fill(scores + count, scores + padded, -std::numeric_limits<float>::infinity());
+            auto highest = V::set(to.maximum[m]);
+            for (std::size_t i = 0; i < count; i += simd::lanes) highest = V::max(V::load(scores + i), highest);
+            const float maximum = V::max_lane(highest);
+            task.rescale[m] = to.maximum[m] - maximum;
+            to.maximum[m] = maximum;
         }
-        to.maximum[m] = maximum;
-        to.sum[m] = std::fma(to.sum[m], rescale, V::sum(sums));
-        if (rescale != 1.0F) scale_values(to, m, rescale);
+        for (std::size_t m = 0; m < heads; m += simd::lanes) {
+            const std::size_t count = std::min(simd::lanes, heads - m);
+            V::store_first(task.rescale + m, math::exp<V>(V::load_first(task.rescale + m, count)), count);
+        }
+        for (std::size_t m = 0; m < heads; ++m) {
+            float* scores = task.scores + m * chunk;
+            const auto maximum = V::set(to.maximum[m]);
+            auto sums = V::zero();
+            for (std::size_t i = 0; i < seen(m); i += simd::lanes) {
+                const auto e = math::exp<V>(V::sub(V::load(scores + i), maximum));
+                V::store(scores + i, e);
+                sums = V::add(sums, e);
+            }
+            to.sum[m] = std::fma(to.sum[m], task.rescale[m], V::sum(sums));
+            if (task.rescale[m] != 1.0F) scale_values(to, m, task.rescale[m]);
+        }
     }
 
     //! Adds the values of positions [at, next), weighted by the exponentials of all heads: together as far as all rows
@@ -242,15 +280,15 @@ private:
         }
     }
 
-    //! The same for some positions and some of the rows' heads; the scores begin at position `at`. Eight sums at a
-    //! time: of so many heads, times so many vectors of a head.
+    //! The same for some positions and some of the rows' heads; the scores begin at position `at`. A tile is so many
+    //! heads, times so many vectors of a head.
     template <class Cache>
     void mix_heads(const Task& task, const Cache& cache, Range positions, std::size_t at, Range heads,
                    const State& to) const {
         if (positions.first >= positions.last) return;
         const std::size_t vectors = shape_.head_dim / simd::lanes;
-        for_each_tile<8, 4, 2, 1>(heads.last - heads.first, [&](auto count, std::size_t h) {
-            for_each_tile<8 / count(), 1>(vectors, [&](auto width, std::size_t first) {
+        for_each_tile<tile_heads, 4, 2, 1>(heads.last - heads.first, [&](auto count, std::size_t h) {
+            for_each_tile<std::min<std::size_t>(4, tile / count()), 1>(vectors, [&](auto width, std::size_t first) {
                 mix_tile<count(), width()>(task, cache, positions, at, heads.first + h, first * simd::lanes, to);
             });
         });
@@ -323,7 +361,7 @@ private:
     std::size_t group_, spans_;
     float scale_;
     std::size_t scratch_floats_;
-    Buffer<float> scratch_;  // [threads]: two states of a block of rows, its scores of a chunk, sixteen keys
+    Buffer<float> scratch_;  // [threads]: two states of a block of rows, its scores of a chunk and factors
     Buffer<float> parts_;    // [task < threads, spans]: states of the spans of rows that are shared out
 };
 

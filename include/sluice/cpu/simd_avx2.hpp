@@ -29,6 +29,10 @@ struct Avx2 {
 
     static SLUICE_INLINE F32 zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
     static SLUICE_INLINE F32 set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+    static SLUICE_INLINE F32 set(Half x) {
+        const __m256 all = _mm256_cvtph_ps(_mm_set1_epi16(static_cast<std::int16_t>(x.bits)));
+        return {all, all};
+    }
     static SLUICE_INLINE F32 load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
     static SLUICE_INLINE F32 load_first(const float* p, std::size_t n) {
         return {_mm256_maskload_ps(p, mask(n, 0)), _mm256_maskload_ps(p + 8, mask(n, 8))};
@@ -103,6 +107,10 @@ struct Avx2 {
     static SLUICE_INLINE I32 zero_i32() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
     static SLUICE_INLINE I32 set_i32(std::int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
     static SLUICE_INLINE I32 load(const std::int32_t* p) { return {load256(p), load256(p + 8)}; }
+    static SLUICE_INLINE I32 load(const std::int8_t* p) {
+        const __m128i bytes = load128(p);
+        return {_mm256_cvtepi8_epi32(bytes), _mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8))};
+    }
     static SLUICE_INLINE void store(std::int32_t* p, I32 a) { store256(p, a.lo, a.hi); }
     static SLUICE_INLINE I32 add(I32 a, I32 b) { return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)}; }
     static SLUICE_INLINE I32 sub(I32 a, I32 b) { return {_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)}; }

@@ -37,6 +37,9 @@ struct Avx512 {
 
     static SLUICE_INLINE F32 zero() { return {_mm512_setzero_ps()}; }
     static SLUICE_INLINE F32 set(float x) { return {_mm512_set1_ps(x)}; }
+    static SLUICE_INLINE F32 set(Half x) {
+        return {_mm512_cvtph_ps(_mm256_set1_epi16(static_cast<std::int16_t>(x.bits)))};
+    }
     static SLUICE_INLINE F32 load(const float* p) { return {_mm512_loadu_ps(p)}; }
     static SLUICE_INLINE F32 load_first(const float* p, std::size_t n) { return {_mm512_maskz_loadu_ps(mask(n), p)}; }
     static SLUICE_INLINE F32 load(const Half* p) {
@@ -97,6 +100,7 @@ struct Avx512 {
     static SLUICE_INLINE I32 zero_i32() { return {_mm512_setzero_si512()}; }
     static SLUICE_INLINE I32 set_i32(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
     static SLUICE_INLINE I32 load(const std::int32_t* p) { return {_mm512_loadu_si512(p)}; }
+    static SLUICE_INLINE I32 load(const std::int8_t* p) { return {_mm512_cvtepi8_epi32(load128(p))}; }
     static SLUICE_INLINE void store(std::int32_t* p, I32 a) { _mm512_storeu_si512(p, a.v); }
     static SLUICE_INLINE I32 add(I32 a, I32 b) { return {_mm512_add_epi32(a.v, b.v)}; }
     static SLUICE_INLINE I32 sub(I32 a, I32 b) { return {_mm512_sub_epi32(a.v, b.v)}; }

@@ -54,6 +54,8 @@ struct Scalar {
         std::memcpy(r.v.data(), p, sizeof r.v);
         return r;
     }
+    //! A half-precision number in all lanes, widened exactly.
+    static F32 set(Half x) { return set(sluice::to_float(x)); }
     //! The first n <= 16 floats at p, zeros behind them.
     static F32 load_first(const float* p, std::size_t n) {
         F32 r = zero();
@@ -135,6 +137,10 @@ struct Scalar {
         I32 r;
         std::memcpy(r.v.data(), p, sizeof r.v);
         return r;
+    }
+    //! Sixteen bytes, sign extended.
+    static I32 load(const std::int8_t* p) {
+        return map_i32([&](std::size_t i) { return p[i]; });
     }
     static void store(std::int32_t* p, I32 a) { std::memcpy(p, a.v.data(), sizeof a.v); }
     static I32 add(I32 a, I32 b) {

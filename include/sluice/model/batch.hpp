@@ -53,6 +53,16 @@ Status check_cache(const KvCacheShape& cache, const S& s) {
                   "build it from this model's layers, kv_heads and head_dim");
 }
 
+//! The model's heads must be whole blocks of what the cache stores.
+template <class Cache>
+Status check_head_dim(std::size_t head_dim) {
+    if (head_dim % kv_block<Cache> == 0) return {};
+    return Status(Errc::unsupported, "forward: cache",
+                  "stores blocks of " + std::to_string(kv_block<Cache>) + " elements, but this model's heads have " +
+                      std::to_string(head_dim),
+                  "choose a cache of halves or floats");
+}
+
 //! Fills `wanted` with the rows that want logits, [those, vocab] of which must fit `room`. Every row must be a token of
 //! the vocabulary and the next position of its sequence, inside the cache, and there must be max_rows at most.
 template <class Cache>

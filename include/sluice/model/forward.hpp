@@ -47,6 +47,7 @@ public:
     template <Executor E>
     static Expected<Ready<P, Forward>> create(E& executor, Model<P> model, const KvCacheShape& cache,
                                               std::size_t max_rows) {
+        SLUICE_TRY(check_head_dim<typename P::KvCache>(cache.head_dim));
         const ForwardLimits limits{max_rows, cache.capacity, executor.size()};
         return Ready<P, Forward>{typename P::KvCache(cache), Forward(std::move(model), limits)};
     }
@@ -81,6 +82,7 @@ private:
     //! The buffers were made for `limits_`, and the cache must be one of this model.
     Status check_fit(const KvCacheShape& cache, std::size_t threads) const {
         SLUICE_TRY(check_cache(cache, w_.shape));
+        SLUICE_TRY(check_head_dim<typename P::KvCache>(cache.head_dim));
         if (cache.capacity > limits_.capacity || threads > limits_.threads) {
             return Status(Errc::invalid_argument, "forward",
                           std::to_string(cache.capacity) + " positions and " + std::to_string(threads) +

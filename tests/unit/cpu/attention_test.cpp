@@ -69,9 +69,9 @@ std::vector<double> naive(const Sizes& sizes, const std::vector<Row>& rows, cons
     return output;
 }
 
-template <class Attention>
+template <class Attention, KvCache Cache>
 std::vector<float> attend(const Sizes& sizes, const std::vector<Row>& rows, const std::vector<float>& queries,
-                          const cpu::KvCacheF32& cache, std::size_t threads) {
+                          const Cache& cache, std::size_t threads) {
     Attention attention({sizes.heads(), sizes.kv_heads, sizes.head_dim, cache.shape().capacity, threads});
     cpu::ThreadPool pool(threads);
     std::vector<float> output(rows.size() * sizes.width(), -1.0F);
@@ -188,4 +188,30 @@ TEST_CASE("attention: the native back end gives the scalar one's bits") {
     const std::vector<float> queries = random_floats(rows.size() * sizes.width(), 8, 2.0);
     CHECK(same_bits(attend<cpu::SoftmaxAttention<cpu::Causal, simd::Native>>(sizes, rows, queries, cache, 2),
                     attend<cpu::SoftmaxAttention<cpu::Causal, simd::Scalar>>(sizes, rows, queries, cache, 1)));
+}
+
+TEST_CASE("attention: over Q8_0 the error is that of storing keys and values, over halves less") {
+    const Sizes sizes{.kv_heads = 2, .group = 4, .head_dim = 128};
+    const cpu::KvCacheF32 exact = random_cache(sizes, 300);
+    cpu::KvCacheF16 halves(exact.shape());
+    cpu::KvCacheQ8_0 levels(exact.shape());
+    for (std::size_t h = 0; h < sizes.kv_heads; ++h) {
+        for (std::size_t p = 0; p < 300; ++p) {
+            halves.write({0, 0, h}, p, exact.key({0, 0, h}, p).row, exact.value({0, 0, h}, p).row);
+            levels.write({0, 0, h}, p, exact.key({0, 0, h}, p).row, exact.value({0, 0, h}, p).row);
+        }
+    }
+    const std::vector<Row> rows = {{0, 0, 299, false}, {0, 0, 64, false}};
+    const std::vector<float> queries = random_floats(rows.size() * sizes.width(), 3, 2.0);
+    const std::vector<double> wanted = naive(sizes, rows, queries, exact, 1U << 30U);
+    const double half = nmse(attend<cpu::SoftmaxAttention<>>(sizes, rows, queries, halves, 1), wanted);
+    const double q8_0 = nmse(attend<cpu::SoftmaxAttention<>>(sizes, rows, queries, levels, 1), wanted);
+    CAPTURE(half);
+    CAPTURE(q8_0);
+    CHECK(half < 1e-6);
+    CHECK(q8_0 < 2e-4);
+    CHECK(half < q8_0);
+    using Scalar = cpu::SoftmaxAttention<cpu::Causal, simd::Scalar>;
+    CHECK(same_bits(attend<cpu::SoftmaxAttention<>>(sizes, rows, queries, levels, 2),
+                    attend<Scalar>(sizes, rows, queries, levels, 1)));
 }

@@ -113,6 +113,7 @@ std::vector<Result> every_operation(const Input& in) {
     give_f32("exp", math::exp<V>(a));
     give_f32("silu", math::silu<V>(a));
     give_f32("load half", V::load(reinterpret_cast<const Half*>(in.bytes.data())));
+    give_f32("set half", V::set(Half{static_cast<std::uint16_t>(in.i[0])}));
     give_f32("load bfloat16", V::load(reinterpret_cast<const BFloat16*>(in.bytes.data())));
     for (std::size_t n = 0; n <= 16; ++n) {
         give_f32("load_first " + std::to_string(n), V::load_first(in.a.data(), n));
@@ -134,6 +135,7 @@ std::vector<Result> every_operation(const Input& in) {
 
     const auto i = V::load(in.i.data()), j = V::load(in.j.data());
     const auto* int8 = reinterpret_cast<const std::int8_t*>(in.bytes.data());
+    give_i32("load int8", V::load(int8 + 1));
     give_i32("set_i32", V::set_i32(in.i[0]));
     give_i32("zero_i32", V::zero_i32());
     give_i32("add i32", V::add(i, j));

@@ -37,3 +37,11 @@ TEST_CASE("batch: the rows that want logits, in order, as far as there is room f
     CHECK(model::select_wanted(cache, rows, 10, 2, 20, wanted).where() == "forward");
     CHECK(model::select_wanted(cache, rows, 5, 3, 20, wanted).where() == "forward: row 2");
 }
+
+TEST_CASE("batch: a cache of blocks refuses heads that are not whole blocks") {
+    CHECK(model::check_head_dim<cpu::KvCacheQ8_0>(64).ok());
+    CHECK(model::check_head_dim<cpu::KvCacheF16>(48).ok());
+    const Status status = model::check_head_dim<cpu::KvCacheQ8_0>(48);
+    CHECK(status.code() == Errc::unsupported);
+    CHECK(status.what() == "stores blocks of 32 elements, but this model's heads have 48");
+}

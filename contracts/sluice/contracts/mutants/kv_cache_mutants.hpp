@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -62,6 +63,27 @@ private:
             if (x == x) x = std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & 0xFFFFE000U);
         }
         return bits;
+    }
+};
+
+struct CutsLevels : cpu::KvCacheQ8_0 {
+    using ContiguousKvCache::ContiguousKvCache;
+    void write(KvHead head, std::size_t position, const float* key, const float* value) {
+        ContiguousKvCache::write(head, position, cut(key).data(), cut(value).data());
+    }
+
+private:
+    //! With each number at the next level towards zero.
+    std::vector<float> cut(const float* numbers) const {
+        std::vector<float> row(numbers, numbers + shape().head_dim);
+        for (std::size_t first = 0; first < row.size(); first += block) {
+            std::vector<float> levels(numbers + first, numbers + first + block);
+            oracle::store_as_q8_0(levels);
+            const auto [low, high] = std::minmax_element(levels.begin(), levels.end());
+            const float d = std::max(-*low, *high) / 127.0F;
+            for (std::size_t i = first; d > 0.0F && i < first + block; ++i) row[i] = d * std::trunc(row[i] / d);
+        }
+        return row;
     }
 };
 
@@ -173,8 +195,9 @@ inline std::vector<Mutant> kv_cache_mutants() {
     return {
         kv_cache_mutant<HoldsOneSequence>("holds one sequence whatever is asked", "kv_cache.shape_as_asked"),
         kv_cache_mutant<SwapsKeyAndValue>("swaps key and value", written),
-        kv_cache_mutant<CutsHalves>("rounds to half towards zero", written, oracle::nearest_half),
+        kv_cache_mutant<CutsHalves>("rounds to half towards zero", written, each_stored<oracle::nearest_half>),
         kv_cache_mutant<cpu::KvCacheF16>("rounds what it promised to keep", written),
+        kv_cache_mutant<CutsLevels>("rounds levels towards zero", written, oracle::store_as_q8_0),
         kv_cache_mutant<LoadsOtherwiseInVectors>("loads other numbers into vectors",
                                                  "kv_cache.same_bits_on_every_back_end"),
         kv_cache_mutant<WritesFirstHead>("writes to head 0 always", apart),
