@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <iostream>
 #include <memory>
 #include <mutex>
@@ -35,7 +36,8 @@ constexpr auto description = R"(Serves a model over HTTP with OpenAI's API, and 
   POST /v1/chat/completions, /v1/completions      GET /v1/models
   POST /tokenize, /detokenize, /apply-template    GET /health, /metrics, /props
 
-SIGTERM and Ctrl-C let running answers end, up to --drain; a second one ends the program at once.
+SIGTERM and Ctrl-C let running answers end, up to --drain; a second one ends the program at once, and so does the first
+while the model is being loaded.
 The context (-c) is each slot's: the cache takes --parallel times its memory.)";
 
 struct Options {
@@ -66,7 +68,8 @@ struct Options {
                   std::size_t{1}, std::size_t{3600});
         flags.add("--drain", drain_s, "seconds that running answers get at the end [4]", std::size_t{0},
                   std::size_t{3600});
-        flags.add("--log", log, {"requests", "none"}, "requests: a line on standard error for each [requests]");
+        flags.add("--log", log, {"requests", "none"},
+                  "requests: a line on standard error for each, but for /health and /metrics [requests]");
     }
 };
 
@@ -101,10 +104,17 @@ using Engine = server::Engine<samples::Policies>;
 //! Loads the model into `engine`, and serves until a signal comes and the answers are done.
 Status run(const Options& o, server::Service<samples::Policies>& service, std::unique_ptr<Engine>& engine,
            const std::atomic<bool>& interrupted) {
-    SLUICE_ASSIGN(auto model, LoadedModel<samples::Policies>::load(o.model.path, o.model.load, o.parallel));
+    constexpr std::chrono::milliseconds glance(20);
+    auto loading = std::async(std::launch::async, [&o] {
+        return LoadedModel<samples::Policies>::load(o.model.path, o.model.load, o.parallel);
+    });
+    while (loading.wait_for(glance) != std::future_status::ready) {
+        if (interrupted) std::_Exit(0);  // nobody waits for an answer, and loading cannot be broken off
+    }
+    SLUICE_ASSIGN(auto model, loading.get());
     engine = std::make_unique<Engine>(std::move(model), o.engine);
     service.ready(*engine);
-    while (!interrupted) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    while (!interrupted) std::this_thread::sleep_for(glance);
     engine->drain(std::chrono::seconds(o.drain_s));
     return {};
 }
@@ -127,7 +137,9 @@ Status serve(const Options& o) {
     server::Service<samples::Policies> service(http, std::move(options));
 
     const int port = http.bind(o.host, o.port);
-    const std::string address = o.host + ':' + std::to_string(port > 0 ? port : o.port);
+    const bool is_ipv6 = o.host.find(':') != std::string::npos;
+    const std::string address =
+        (is_ipv6 ? '[' + o.host + ']' : o.host) + ':' + std::to_string(port > 0 ? port : o.port);
     if (port <= 0) return Status(Errc::io, address, "cannot be listened on", "choose another --port or --host");
     std::atomic<bool>& interrupted = samples::catch_interrupts({SIGINT, SIGTERM});
     std::thread listener([&] { http.listen_after_bind(); });

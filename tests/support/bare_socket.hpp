@@ -37,16 +37,28 @@ public:
     bool offer(std::string_view text) {
         return ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
     }
-    //! Some bytes; nothing at the end, or after a minute without any.
-    std::string receive() {
+    //! Some bytes; nothing at the end, or after a minute without any. With MSG_DONTWAIT, what is there.
+    std::string receive(int flags = 0) {
         std::array<char, 4096> buffer{};
-        const ssize_t count = ::recv(fd_, buffer.data(), buffer.size(), 0);
+        const ssize_t count = ::recv(fd_, buffer.data(), buffer.size(), flags);
         return std::string(buffer.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
     }
+    //! Whether nothing more comes, and no reset, which can lose what came before it.
+    bool ends_properly() {
+        char byte = 0;
+        return ::recv(fd_, &byte, 1, 0) == 0;
+    }
+    //! Closes its own side, and can still receive.
+    void end_sending() { REQUIRE(::shutdown(fd_, SHUT_WR) == 0); }
     //! Leaves with a reset instead of a proper end.
     void reset() {
         const linger at_once{1, 0};
         ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    }
+    //! Sees to a proper end when it leaves: closing a socket with unread input would be a reset.
+    void end_properly() {
+        end_sending();
+        while (!receive(MSG_DONTWAIT).empty()) continue;
     }
 
 private:

@@ -198,8 +198,9 @@ private:
         return !draining_ || !queue_.empty() || state_.busy_slots > 0;
     }
 
-    //! Tells state() about the slots, and drain() when they are idle.
+    //! Tells state() about the slots and the tokens so far, and drain() when they are idle.
     void publish() {
+        state_.generated_tokens = generated_;
         state_.busy_slots = state_.kv_positions = 0;
         for (std::size_t i = 0; i < slots_.size(); ++i) {
             state_.busy_slots += slots_[i].job ? 1 : 0;
@@ -208,7 +209,7 @@ private:
         changed_.notify_all();
     }
 
-    //! Gives a request the free slot whose cache has most in common with its prompt's beginning.
+    //! Gives a request the free slot whose cache has most in common with its prompt's beginning. Needs the lock.
     void start(std::shared_ptr<Job> job) {
         const std::vector<Token>& prompt = job->request.prompt;
         std::size_t best = slots_.size(), kept = 0;
@@ -226,6 +227,8 @@ private:
         slot.turn = ++turns_;
         job->started = Clock::now();
         job->usage = {.prompt_tokens = prompt.size(), .cached_tokens = kept};
+        state_.prompt_tokens += prompt.size();
+        state_.cached_tokens += kept;
         slot.job = std::move(job);
     }
 
@@ -307,6 +310,7 @@ private:
             const Expected<Token> token = job.request.sampler.sample(logits, context);
             if (!token.ok()) return fail(slot, token.status());
             slot.history.push_back(*token);
+            ++generated_;
             TokenEvent event = job.answer.add(model_.vocabulary, *token);
             if (top_logprobs) event.logprobs = logprobs_of(*token, *top_logprobs);
             if (job.channel.on_token(event) == Flow::stop) job.answer.cancel();
@@ -334,7 +338,6 @@ private:
     //! Needs the lock.
     void finish(Job& job, FinishReason reason) {
         job.usage.completion_tokens = job.answer.tokens();
-        count(job);
         ++(reason == FinishReason::cancelled ? state_.cancelled : state_.finished);
         const auto ms = [](Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
         Timings timings;
@@ -348,16 +351,8 @@ private:
         const std::shared_ptr<Job> job = std::exchange(slot.job, nullptr);
         const std::lock_guard lock(mutex_);
         publish();
-        job->usage.completion_tokens = job->answer.tokens();
-        count(*job);
         ++state_.failed;
         job->channel.on_error(error);
-    }
-
-    void count(const Job& job) {
-        state_.prompt_tokens += job.usage.prompt_tokens;
-        state_.cached_tokens += job.usage.cached_tokens;
-        state_.generated_tokens += job.usage.completion_tokens;
     }
 
     // The worker's own, but for the constant parts of the model.
@@ -370,7 +365,8 @@ private:
     Buffer<float> logits_;                // [slots, vocab]
     std::vector<float> raw_logits_;       // [vocab], of a token whose log-probabilities are wanted
     std::vector<TokenLogprob> logprobs_;  // of that token
-    std::uint64_t turns_ = 0;
+    std::uint64_t turns_ = 0;             // jobs that got a slot
+    std::uint64_t generated_ = 0;         // tokens sampled
 
     std::atomic<bool> abort_{false};  // give up what is running
 

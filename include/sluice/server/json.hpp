@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -31,45 +32,61 @@ inline Status bad_field(std::string field, std::string what, std::string mend = 
     return Status(Errc::invalid_argument, std::move(field), std::move(what), std::move(mend));
 }
 
-struct JsonExtent {
-    std::size_t depth = 0;    //!< how deep arrays and objects nest
-    std::size_t members = 0;  //!< of objects, in all
+//! "list[2]": where an error is.
+inline std::string item_path(const std::string& list, std::size_t index) { return list + '[' + to_text(index) + ']'; }
+
+//! Reads a text before it becomes a Json, and stops where it goes beyond the limits or an object names a field twice.
+class JsonInspector : public nlohmann::json_sax<Json> {
+public:
+    //! What is wrong, if the text was not read to its end.
+    const Status& status() const { return status_; }
+
+    bool start_object(std::size_t) override { return enter(); }
+    bool end_object() override { return leave(); }
+    bool start_array(std::size_t) override { return enter(); }
+    bool end_array() override { return leave(); }
+    bool key(std::string& name) override {
+        if (++members_ > max_json_members) {
+            return refuse("", "the body has more than " + to_text(max_json_members) + " members");
+        }
+        return names_.back().insert(name).second || refuse(name, "is there twice in one object");
+    }
+    bool null() override { return true; }
+    bool boolean(bool) override { return true; }
+    bool number_integer(std::int64_t) override { return true; }
+    bool number_unsigned(std::uint64_t) override { return true; }
+    bool number_float(double, const std::string&) override { return true; }
+    bool string(std::string&) override { return true; }
+    bool binary(Json::binary_t&) override { return true; }
+    bool parse_error(std::size_t, const std::string&, const Json::exception&) override {
+        return refuse("", "the body is not valid JSON");
+    }
+
+private:
+    bool enter() {
+        names_.emplace_back();
+        if (names_.size() <= max_json_depth) return true;
+        return refuse("", "the body nests deeper than " + to_text(max_json_depth) + " levels");
+    }
+    bool leave() {
+        names_.pop_back();
+        return true;
+    }
+    bool refuse(const std::string& field, const std::string& what) {
+        status_ = bad_field(field, what);
+        return false;
+    }
+
+    std::vector<std::unordered_set<std::string>> names_;  // of each level's fields so far
+    std::size_t members_ = 0;
+    Status status_;
 };
 
-//! The extent of a text, whether or not it is JSON.
-inline JsonExtent json_extent(std::string_view text) {
-    JsonExtent extent;
-    std::size_t depth = 0;
-    bool in_string = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (in_string) {
-            i += c == '\\' ? 1 : 0;
-            in_string = c != '"';
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '[' || c == '{') {
-            extent.depth = std::max(extent.depth, ++depth);
-        } else if ((c == ']' || c == '}') && depth > 0) {
-            --depth;
-        } else if (c == ':') {
-            ++extent.members;
-        }
-    }
-    return extent;
-}
-
-//! Parses a JSON object of at most max_json_depth levels and max_json_members members.
+//! Parses a JSON object of at most max_json_depth levels and max_json_members members, no two of one name.
 inline Expected<Json> parse_object(std::string_view text) {
-    const JsonExtent extent = json_extent(text);
-    if (extent.depth > max_json_depth) {
-        return bad_field("", "the body nests deeper than " + to_text(max_json_depth) + " levels");
-    }
-    if (extent.members > max_json_members) {
-        return bad_field("", "the body has more than " + to_text(max_json_members) + " members");
-    }
-    Json json = Json::parse(text, nullptr, false);
-    if (json.is_discarded()) return bad_field("", "the body is not valid JSON");
+    JsonInspector inspector;
+    if (!Json::sax_parse(text, &inspector)) return inspector.status();
+    Json json = Json::parse(text);
     if (!json.is_object()) return bad_field("", "the body is not a JSON object");
     return json;
 }
@@ -152,6 +169,20 @@ public:
         const Json* json = find(name);
         if (json == nullptr) return {};
         SLUICE_ASSIGN(to, json_as<T>(*json, path(name)));
+        return {};
+    }
+
+    //! Sets `to` from a field with two names, which must agree where both are given.
+    template <class T>
+    Status read_either(const std::string& name, const std::string& other, T& to) {
+        std::optional<T> first, second;
+        SLUICE_TRY(read(name, first));
+        SLUICE_TRY(read(other, second));
+        if (first && second && *first != *second) {
+            return bad_field(path(other), "differs from " + path(name) + ", which means the same",
+                             "give one of the two");
+        }
+        if (first || second) to = first ? *first : *second;
         return {};
     }
 

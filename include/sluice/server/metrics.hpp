@@ -53,7 +53,8 @@ struct Latencies {
     Histogram next_token;   //!< between two tokens of an answer
 };
 
-inline std::string metrics_text(const EngineState& state, const Latencies& latencies) {
+inline std::string metrics_text(const EngineState& state, const Latencies& latencies,
+                                std::uint64_t connections_dropped) {
     std::string out;
     const auto add = [&](const std::string& name, const char* type, const char* help, auto value) {
         out += "# HELP sluice_" + name + ' ' + help + "\n# TYPE sluice_" + name + ' ' + type + "\nsluice_" + name +
@@ -66,6 +67,7 @@ inline std::string metrics_text(const EngineState& state, const Latencies& laten
     add("prompt_tokens_total", "counter", "Tokens of prompts, cached ones too.", state.prompt_tokens);
     add("cached_tokens_total", "counter", "Tokens of prompts that a slot's cache held.", state.cached_tokens);
     add("generated_tokens_total", "counter", "Tokens sampled.", state.generated_tokens);
+    add("connections_dropped_total", "counter", "Connections closed for others to come.", connections_dropped);
     add("slots", "gauge", "Answers that can run at once.", state.slots);
     add("slots_busy", "gauge", "Answers that run now.", state.busy_slots);
     add("queue_depth", "gauge", "Requests that wait for a slot.", state.queued);

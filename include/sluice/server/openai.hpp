@@ -57,15 +57,14 @@ inline Status read_sampling(Fields& fields, SamplingParams& sampling) {
     SLUICE_TRY(fields.read("min_p", sampling.min_p));
     SLUICE_TRY(fields.read("presence_penalty", sampling.presence_penalty));
     SLUICE_TRY(fields.read("frequency_penalty", sampling.frequency_penalty));
-    SLUICE_TRY(fields.read("repeat_penalty", sampling.repetition_penalty));
-    SLUICE_TRY(fields.read("repetition_penalty", sampling.repetition_penalty));
+    SLUICE_TRY(fields.read_either("repeat_penalty", "repetition_penalty", sampling.repetition_penalty));
     SLUICE_TRY(fields.read("repeat_last_n", sampling.repeat_last_n));
     if (const Json* biases = fields.find("logit_bias")) {
         if (!biases->is_object()) return bad_field("logit_bias", "is not an object");
         for (const auto& [id, bias] : biases->items()) {
             const auto token = json_as<Token>(Json::parse(id, nullptr, false), "logit_bias");
-            if (!token.ok()) return bad_field("logit_bias", quote(id) + " is not a token id");
-            SLUICE_ASSIGN(const float value, json_as<float>(bias, "logit_bias"));
+            if (!token.ok() || to_text(*token) != id) return bad_field("logit_bias", quote(id) + " is not a token id");
+            SLUICE_ASSIGN(const float value, json_as<float>(bias, "logit_bias." + id));
             sampling.logit_bias.push_back({*token, value});
         }
     }
@@ -86,8 +85,9 @@ inline Status read_stop(Fields& fields, std::vector<std::string>& stop) {
     const Json* json = fields.find("stop");
     if (json == nullptr) return {};
     for (const Json& item : json->is_array() ? *json : Json::array({*json})) {
-        SLUICE_ASSIGN(std::string text, json_as<std::string>(item, "stop"));
-        if (text.empty()) return bad_field("stop", "has an empty string", "give text, or leave it out");
+        const std::string path = json->is_array() ? item_path("stop", stop.size()) : "stop";
+        SLUICE_ASSIGN(std::string text, json_as<std::string>(item, path));
+        if (text.empty()) return bad_field(path, "is an empty string", "give text, or leave it out");
         stop.push_back(std::move(text));
     }
     if (stop.size() > max_stop) {
@@ -100,7 +100,7 @@ inline Status read_stop(Fields& fields, std::vector<std::string>& stop) {
 inline Status read_common(Fields& fields, CompletionRequest& request) {
     SLUICE_TRY(read_sampling(fields, request.sampling));
     SLUICE_TRY(read_stop(fields, request.generate.stop));
-    SLUICE_TRY(fields.read("max_tokens", request.generate.max_tokens));
+    SLUICE_TRY(fields.read_either("max_tokens", "max_completion_tokens", request.generate.max_tokens));
     SLUICE_TRY(fields.read("seed", request.seed));
     SLUICE_TRY(fields.read("ignore_eos", request.generate.ignore_stop_tokens));
     SLUICE_TRY(fields.read("stream", request.stream));
@@ -120,11 +120,12 @@ inline Status read_common(Fields& fields, CompletionRequest& request) {
 inline Expected<std::string> content_text(const Json& content, const std::string& path) {
     if (!content.is_array()) return json_as<std::string>(content, path);
     std::string text;
+    std::size_t index = 0;
     for (const Json& json : content) {
-        SLUICE_ASSIGN(Fields part, Fields::of(json, path));
+        SLUICE_ASSIGN(Fields part, Fields::of(json, item_path(path, index++)));
         std::string type, part_text;
         SLUICE_TRY(part.require("type", type));
-        if (type != "text") return bad_field(path, "has a part that is not text", "give text");
+        if (type != "text") return bad_field(part.path("type"), "only \"text\" is supported here", "give text");
         SLUICE_TRY(part.require("text", part_text));
         SLUICE_TRY(part.refuse_others());
         text += part_text;
@@ -180,7 +181,7 @@ inline Expected<Conversation> read_conversation(Fields& fields) {
     if (!messages->is_array() || messages->empty()) return bad_field("messages", "is not a list of messages");
     Conversation conversation;
     for (const Json& json : *messages) {
-        const std::string path = "messages[" + std::to_string(conversation.messages.size()) + "]";
+        const std::string path = item_path("messages", conversation.messages.size());
         SLUICE_ASSIGN(chat::Message message, detail::read_message(json, path));
         conversation.messages.push_back(std::move(message));
     }
@@ -200,7 +201,7 @@ inline Expected<std::vector<Token>> read_tokens(Fields& fields, const std::strin
     if (!ids->is_array()) return bad_field(name, "is not a list of token ids");
     std::vector<Token> tokens;
     for (const Json& id : *ids) {
-        SLUICE_ASSIGN(const Token token, json_as<Token>(id, name));
+        SLUICE_ASSIGN(const Token token, json_as<Token>(id, item_path(name, tokens.size())));
         tokens.push_back(token);
     }
     return tokens;
@@ -213,7 +214,6 @@ inline Expected<CompletionRequest> parse_chat(std::string_view body) {
     CompletionRequest request;
     SLUICE_ASSIGN(request.prompt, read_conversation(fields));
     SLUICE_TRY(detail::read_common(fields, request));
-    SLUICE_TRY(fields.read("max_completion_tokens", request.generate.max_tokens));
     SLUICE_TRY(detail::read_chat_logprobs(fields, request));
     if (const Json* format = fields.find("response_format")) {
         SLUICE_ASSIGN(Fields kind, Fields::of(*format, "response_format"));

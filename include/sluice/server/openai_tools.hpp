@@ -57,7 +57,7 @@ Expected<std::vector<T>> read_list(Fields& fields, const std::string& name,
     if (list == nullptr) return items;
     if (!list->is_array()) return bad_field(fields.path(name), "is not a list");
     for (const Json& json : *list) {
-        SLUICE_ASSIGN(T item, read(json, fields.path(name) + '[' + std::to_string(items.size()) + ']'));
+        SLUICE_ASSIGN(T item, read(json, item_path(fields.path(name), items.size())));
         items.push_back(std::move(item));
     }
     return items;

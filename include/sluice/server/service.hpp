@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cctype>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -35,7 +36,7 @@ struct ServiceOptions {
     std::string_view page{};              //!< HTML for GET /, which must outlive the service; or nothing
     std::string cors_origin{};            //!< the origin whose pages may ask, "*" for any; empty: none but the own page
     std::chrono::milliseconds keep_alive{10'000};      //!< a stream that is silent for so long gets a comment
-    std::function<void(const std::string&)> log = {};  //!< gets a line for each answer, from any thread
+    std::function<void(const std::string&)> log = {};  //!< gets a line for each request, from any thread
 };
 
 //! Whether the texts are equal, in a time that does not tell where they differ. `key` is not empty.
@@ -52,8 +53,8 @@ inline bool equal_in_constant_time(std::string_view given, std::string_view key)
 template <class P>
 class Service {
 public:
-    Service(HttpServer& http, ServiceOptions options)
-        : options_(std::move(options)), body_bytes_(http.limits().body_bytes) {
+    Service(HttpServer& http, ServiceOptions options) : options_(std::move(options)), http_(&http) {
+        if (options_.log) http.set_logger([this](const Request& q, const Response& r) { log(q, r); });
         http.set_pre_routing_handler([this](const Request& q, Response& r) {
             return admit(q, r) ? HttpServer::HandlerResponse::Unhandled : HttpServer::HandlerResponse::Handled;
         });
@@ -75,7 +76,8 @@ public:
             });
         }
         http.Get("/metrics", with_engine([this](Engine<P>& engine, const Request&, Response& r) {
-                     r.set_content(metrics_text(engine.state(), latencies_), "text/plain; version=0.0.4");
+                     r.set_content(metrics_text(engine.state(), latencies_, http_->dropped()),
+                                   "text/plain; version=0.0.4");
                  }));
         http.Get("/v1/models", with_engine([this](Engine<P>&, const Request&, Response& r) { models(r); }));
         http.Get("/props", with_engine([this](Engine<P>& engine, const Request&, Response& r) { props(engine, r); }));
@@ -131,8 +133,12 @@ private:
     template <class Handle>
     auto with_engine(Handle handle) {
         return [this, handle](const Request& q, Response& r) {
-            if (q.body.size() > body_bytes_) {  // httplib looks at Content-Length alone, which chunked bodies lack
+            if (q.body.size() >
+                http_->limits().body_bytes) {  // httplib looks at Content-Length alone, which chunked bodies lack
                 return refuse(r, 413, Status(Errc::invalid_argument, "", httplib_reason(413)));
+            }
+            if (http_->is_crowded()) {
+                return fail(r, Status(Errc::out_of_capacity, "connections", "are all in use", "try again later"));
             }
             if (Engine<P>* const ready = engine(r)) handle(*ready, q, r);
         };
@@ -165,6 +171,7 @@ private:
         } else {
             return true;
         }
+        r.set_header("Connection", "close");  // with the body unread
         return false;
     }
 
@@ -186,6 +193,34 @@ private:
             found |= equal_in_constant_time(authorization.substr(scheme.size()), key);
         }
         return found;
+    }
+
+    // ---- The log ----
+
+    //! A line for a request that has its response: nothing of what it asked but the path. Those who ask again and again
+    //! how the server is leave none.
+    void log(const Request& q, const Response& r) const {
+        if (r.status < 400 && (q.path == "/health" || q.path == "/metrics")) return;
+        const std::string status = " status=" + to_text(r.status);
+        const Exchange* const exchange = exchange_of(q);
+        if (exchange == nullptr) return options_.log("method=- path=-" + status);  // its headers were not readable
+        options_.log("method=" + q.method + " path=" + log_word(q.path) + status + " ms=" +
+                     ms_text(Session::Clock::now() - exchange->start) + (exchange->note ? ' ' + exchange->note() : ""));
+    }
+
+    //! A text as one word, cut at 80 bytes: what is no plain part of a path as %XX.
+    static std::string log_word(std::string_view text) {
+        std::string word;
+        for (const char c : text.substr(0, 80)) {
+            if (std::isalnum(static_cast<unsigned char>(c)) != 0 || std::string_view("/-._").find(c) != text.npos) {
+                word += c;
+            } else {
+                word += '%';
+                word += "0123456789ABCDEF"[static_cast<unsigned char>(c) >> 4U];
+                word += "0123456789ABCDEF"[static_cast<unsigned char>(c) & 0xFU];
+            }
+        }
+        return word;
     }
 
     // ---- Facts ----
@@ -224,11 +259,11 @@ private:
         const auto& tokenizer = engine.model().vocabulary.tokenizer;
         std::string content;
         Utf8Stream whole;
-        for (const Token token : tokens) {
-            if (token < 0 || static_cast<std::size_t>(token) >= tokenizer.vocab_size()) {
-                return bad_field("tokens", to_text(token) + " is not in the vocabulary");
+        for (std::size_t i = 0; i < tokens.size(); ++i) {
+            if (tokens[i] < 0 || static_cast<std::size_t>(tokens[i]) >= tokenizer.vocab_size()) {
+                return bad_field(item_path("tokens", i), to_text(tokens[i]) + " is not in the vocabulary");
             }
-            whole.push(tokenizer.piece(token), content);
+            whole.push(tokenizer.piece(tokens[i]), content);
         }
         whole.flush(content);
         return Json{{"content", content}};
@@ -303,15 +338,6 @@ private:
         return std::get<std::vector<Token>>(prompt);
     }
 
-    //! The session is logged when the last of those who hold it lets go.
-    std::shared_ptr<Session> session(const Session::Channels& channels, Session::Clock::time_point start,
-                                     const std::string& id) {
-        return {new Session(channels, start, latencies_), [this, id](Session* ended) {
-                    if (options_.log) options_.log("id=" + id + ' ' + ended->summary());
-                    delete ended;
-                }};
-    }
-
     void answer(const openai::CompletionRequest& request, std::uint64_t seed, const Session::Channels& channels,
                 Session::Clock::time_point start, const Request& q, Response& r) {
         const sse::Head head{
@@ -323,8 +349,10 @@ private:
             .include_usage = request.include_usage,
             .choices = channels.size(),
             .seed = seed};
-        const auto running = session(channels, start, head.id);
-        const auto there = [&q] { return client_is_there(q); };
+        const auto running = std::make_shared<Session>(channels, start, latencies_);
+        Exchange& exchange = *exchange_of(q);
+        exchange.note = [running, id = head.id] { return "id=" + id + ' ' + running->summary(); };
+        const auto there = [&exchange] { return exchange.connection.is_alive(); };
         if (request.stream) {
             running->wait(there, options_.keep_alive);
             if (const auto error = running->error()) return fail(r, *error);
@@ -343,13 +371,15 @@ private:
         }
         std::vector<openai::Choice> choices;
         for (std::size_t i = 0; i < head.choices; ++i) choices.emplace_back(head, i);
-        if (!running->run(choices, there, options_.keep_alive, [] {})) return;
+        if (!running->run(choices, there, options_.keep_alive, [] {})) {
+            return refuse(r, 499, Status(Errc::cancelled, "", "the client has left"));  // as nginx logs it
+        }
         if (const auto error = running->error()) return fail(r, *error);
         r.set_content(openai::answer_json(head, choices), "application/json");
     }
 
     const ServiceOptions options_;
-    const std::size_t body_bytes_;
+    HttpServer* const http_;
     const std::int64_t started_ = std::time(nullptr);
     std::atomic<std::uint64_t> requests_{0};
     std::atomic<Engine<P>*> engine_{nullptr};

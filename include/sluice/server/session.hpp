@@ -21,6 +21,11 @@
 
 namespace sluice::server {
 
+//! "3.2"
+inline std::string ms_text(std::chrono::steady_clock::duration duration) {
+    return to_text(std::round(std::chrono::duration<double, std::milli>(duration).count() * 10) / 10);
+}
+
 //! Reads the channels of a request's choices, as their tokens come, and measures what the client sees. At its end it
 //! closes the channels, which frees the slots of those that still run.
 class Session {
@@ -90,11 +95,12 @@ public:
 
     //! "tokens=17 ttft_ms=3.2 tok_s=81.5 finish=stop client=there"; the tokens of all choices, and an end for each.
     std::string summary() const {
-        const auto tenths = [](double value) { return to_text(std::round(value * 10) / 10); };
-        const auto ms = [](Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
         std::string text = "tokens=" + to_text(tokens_);
-        if (tokens_ > 0) text += " ttft_ms=" + tenths(ms(first_ - start_));
-        if (tokens_ > 1) text += " tok_s=" + tenths(static_cast<double>(tokens_ - 1) * 1000.0 / ms(last_ - first_));
+        if (tokens_ > 0) text += " ttft_ms=" + ms_text(first_ - start_);
+        if (tokens_ > 1) {
+            const std::chrono::duration<double> others = last_ - first_;
+            text += " tok_s=" + to_text(std::round(static_cast<double>(tokens_ - 1) * 10 / others.count()) / 10);
+        }
         text += " finish=";
         for (const Choice& choice : choices_) {
             if (&choice != &choices_.front()) text += ',';

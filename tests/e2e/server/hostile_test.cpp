@@ -77,8 +77,7 @@ TEST_CASE("serve: a field of the wrong type or range is a 400 that names it") {
                 continue;
             }
             const std::string param = error_of(response).at("param");
-            const std::string name = field.starts_with("repe") && field != "repeat_last_n" ? "repe" : field;
-            CHECK(param.starts_with(name == "max_completion_tokens" ? "max_" : name));
+            CHECK((param.starts_with(field) || (field == "repeat_penalty" && param == "repetition_penalty")));
         }
     }
     for (const std::string& value : values) {  // another type than a chat's
@@ -120,6 +119,116 @@ TEST_CASE("serve: what a chat cannot have is refused by name") {
         body[field] = Json::parse(value);
         INFO(body.dump());
         CHECK(error_of(server.post("/v1/chat/completions", body.dump())).at("param") == param);
+    }
+}
+
+TEST_CASE("serve: every type of JSON in every nested field, and at the small endpoints") {
+    const Server server;
+    // What stands for $ in a body, by name; each place lists those that it takes. The others are a 400 for `param`.
+    const std::vector<std::pair<std::string, std::string>> values = {
+        {"null", "null"}, {"true", "true"},     {"false", "false"},      {"int", "1"},      {"negative", "-1"},
+        {"real", "0.5"},  {"huge", "1e300"},    {"text", "\"text\""},    {"empty", "\"\""}, {"list", "[1]"},
+        {"none", "[]"},   {"texts", "[\"a\"]"}, {"object", "{\"a\":1}"}, {"nothing", "{}"},
+    };
+    struct Place {
+        std::string path, body, param, takes;  // `takes`: names between spaces
+    };
+    const std::string chat_of = R"({"max_tokens":1,"messages":)";
+    const std::string ask = chat_of + R"([{"role":"user","content":"Hi"}],)";
+    const auto message = [&](const std::string& fields) { return chat_of + "[{" + fields + "}]}"; };
+    const auto call = [&](const std::string& fields) {
+        return message(R"("role":"assistant","content":"x","tool_calls":[{)" + fields + "}]");
+    };
+    const std::vector<Place> places = {
+        {chats, chat_of + "$}", "messages", ""},
+        {chats, chat_of + "[$]}", "messages[0]", ""},
+        {chats, message(R"("role":$,"content":"Hi")"), "messages[0].role", ""},
+        {chats, message(R"("role":"user","content":$)"), "messages[0].content", "text empty none"},
+        {chats, message(R"("role":"user","content":[$])"), "messages[0].content[0]", ""},
+        {chats, message(R"("role":"user","content":[{"type":"text","text":"a"},{"type":$,"text":"a"}])"),
+         "messages[0].content[1].type", "text"},
+        {chats, message(R"("role":"user","content":[{"type":"text","text":$}])"), "messages[0].content[0].text",
+         "text empty"},
+        {chats, message(R"("role":"user","content":"Hi","name":$)"), "messages[0].name", "null text empty"},
+        {chats, message(R"("role":"assistant","content":"Hi","reasoning_content":$)"), "messages[0].reasoning_content",
+         "null text empty"},
+        {chats, message(R"("role":"tool","content":"Hi","tool_call_id":$)"), "messages[0].tool_call_id",
+         "null text empty"},
+        {chats, message(R"("role":"assistant","content":"Hi","tool_calls":$)"), "messages[0].tool_calls", "null none"},
+        {chats, call(R"("id":$,"function":{"name":"f","arguments":"{}"})"), "messages[0].tool_calls[0].id",
+         "null text empty"},
+        {chats, call(R"("type":$,"function":{"name":"f","arguments":"{}"})"), "messages[0].tool_calls[0].type", "null"},
+        {chats, call(R"("function":$)"), "messages[0].tool_calls[0].function", ""},
+        {chats, call(R"("function":{"name":$,"arguments":"{}"})"), "messages[0].tool_calls[0].function.name", "text"},
+        {chats, call(R"("function":{"name":"f","arguments":$})"), "messages[0].tool_calls[0].function.arguments", ""},
+        {chats, ask + R"("tools":[$]})", "tools[0]", ""},
+        {chats, ask + R"("tools":[{"type":$,"function":{"name":"f"}}]})", "tools[0].type", "null"},
+        {chats, ask + R"("tools":[{"function":$}]})", "tools[0].function", ""},
+        {chats, ask + R"("tools":[{"function":{"name":$}}]})", "tools[0].function.name", "text"},
+        {chats, ask + R"("tools":[{"function":{"name":"f","description":$}}]})", "tools[0].function.description",
+         "null text empty"},
+        {chats, ask + R"("tools":[{"function":{"name":"f","parameters":$}}]})", "tools[0].function.parameters",
+         "null object nothing"},
+        {chats, ask + R"("tools":[{"function":{"name":"f","strict":$}}]})", "tools[0].function.strict", "null false"},
+        {chats, ask + R"("stream":true,"stream_options":$})", "stream_options", "null nothing"},
+        {chats, ask + R"("stream":true,"stream_options":{"include_usage":$}})", "stream_options.include_usage",
+         "null true false"},
+        {chats, ask + R"("response_format":{"type":$}})", "response_format.type", "null text"},
+        {chats, ask + R"("chat_template_kwargs":{"enable_thinking":$}})", "chat_template_kwargs.enable_thinking",
+         "null true false"},
+        {chats, ask + R"("logit_bias":{"5":$}})", "logit_bias.5", "int negative real"},
+        {chats, ask + R"("stop":["x",$]})", "stop[1]", "text"},
+        {chats, ask + R"("logprobs":true,"top_logprobs":$})", "top_logprobs", "null int"},
+        {completions, R"({"max_tokens":1,"prompt":$})", "prompt", "text list"},
+        {completions, R"({"max_tokens":1,"prompt":[5,$]})", "prompt", "int"},
+        {"/tokenize", R"({"content":$})", "content", "text empty"},
+        {"/tokenize", R"({"content":"x","parse_special":$})", "parse_special", "null true false"},
+        {"/tokenize", R"({"content":"x","more":$})", "more", ""},
+        {"/detokenize", R"({"tokens":$})", "tokens", "list none"},
+        {"/detokenize", R"({"tokens":[5,$]})", "tokens[1]", "int"},
+        {"/detokenize", R"({"tokens":[5],"more":$})", "more", ""},
+        {"/apply-template", R"({"messages":$})", "messages", ""},
+        {"/apply-template", R"({"messages":[{"role":"user","content":$}]})", "messages[0].content", "text empty none"},
+        {"/apply-template",
+         R"({"messages":[{"role":"user","content":"x"}],"chat_template_kwargs":{"enable_thinking":$}})",
+         "chat_template_kwargs.enable_thinking", "null true false"},
+        {"/apply-template", R"({"messages":[{"role":"user","content":"x"}],"temperature":$})", "temperature", ""},
+    };
+    for (const Place& place : places) {
+        for (const auto& [name, value] : values) {
+            std::string body = place.body;
+            body.replace(body.find('$'), 1, value);
+            const httplib::Response response = server.post(place.path, body);
+            INFO(place.path << ' ' << body << ": " << response.body);
+            if ((' ' + place.takes + ' ').find(' ' + name + ' ') != std::string::npos) {
+                CHECK(response.status == 200);
+                continue;
+            }
+            CHECK(response.status == 400);
+            CHECK(error_of(response).at("param").get<std::string>().starts_with(place.param));
+        }
+    }
+}
+
+TEST_CASE("serve: two names of one thing must agree, and no field may be there twice") {
+    const Server server;
+    for (const auto& [fields, message] : std::vector<std::pair<std::string, std::string>>{
+             {R"("max_tokens":1,"max_completion_tokens":2)",
+              "max_completion_tokens: differs from max_tokens, which means the same; give one of the two"},
+             {R"("repeat_penalty":1.5,"repetition_penalty":1.25)",
+              "repetition_penalty: differs from repeat_penalty, which means the same; give one of the two"},
+             {R"("max_tokens":1,"seed":1,"seed":1)", "seed: is there twice in one object"},
+             {R"("max_tokens":1,"logit_bias":{"5":1,"5":2})", "5: is there twice in one object"},
+             {R"("max_tokens":1,"logit_bias":{"5":1," 5":2})", "logit_bias: ' 5' is not a token id"},
+             {R"("max_tokens":1,"max_completion_tokens":1,"repeat_penalty":1.5,"repetition_penalty":1.5)", ""},
+             {R"("max_tokens":null,"max_completion_tokens":1)", ""}}) {
+        for (const char* asked : {R"("prompt":"Hi",)", R"("messages":[{"role":"user","content":"Hi"}],)"}) {
+            const std::string path = asked[1] == 'p' ? completions : chats;
+            const httplib::Response response = server.post(path, '{' + std::string(asked) + fields + '}');
+            INFO(response.body);
+            CHECK(response.status == (message.empty() ? 200 : 400));
+            if (!message.empty()) CHECK(error_of(response).at("message") == message);
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 #include <memory>
 #include <string>
+#include <sys/resource.h>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -95,7 +96,8 @@ TEST_CASE("serve: a thousand clients that leave in the queue, in the prompt and 
     };
     std::size_t left = 0;
     std::vector<double> freed;  // ms until the server has let go of all of a crowd
-    // Clients come, `wait` until they are where they should be, and leave: every other one by a reset.
+    // Clients come, `wait` until they are where they should be, and leave: every other one by a reset, those between
+    // with a FIN.
     const auto crowds = [&](int count, std::size_t size, std::size_t prompt_tokens, auto wait) {
         for (; count > 0; --count, left += size) {
             Clients clients;
@@ -105,6 +107,7 @@ TEST_CASE("serve: a thousand clients that leave in the queue, in the prompt and 
                 if (k % 2 == 0) client.reset();
             }
             wait(clients);
+            for (std::size_t k = 1; k < size; k += 2) clients[k]->end_properly();
             clients.clear();
             const auto start = Clock::now();
             until([&] { return server.metric("slots_busy") + server.metric("queue_depth") == 0; });
@@ -134,19 +137,30 @@ TEST_CASE("serve: a thousand clients that leave in the queue, in the prompt and 
                  << descriptors << " -> " << server.count("fd"));
 }
 
-TEST_CASE("serve: /health answers within 50 ms beside 200 clients that never end their headers, and full slots") {
+TEST_CASE("serve: /health answers within 50 ms beside full slots and 1,500 clients that keep their requests back") {
     const Server server({"--parallel", "8"});
+    rlimit descriptors{};
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+    descriptors.rlim_cur = std::min<rlim_t>(descriptors.rlim_max, 4096);  // for our side of the connections
+    REQUIRE(setrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+    const std::size_t many = std::min<std::size_t>(1500, descriptors.rlim_cur - 100);
     Clients running, slow;
     for (int i = 0; i < 8; ++i) connect(running, server).post(completions, endless(4));
-    for (int i = 0; i < 200; ++i) connect(slow, server).send("GET /health HTTP/1.1\r\nX-");
     std::vector<double> times;
-    for (int i = 0; i < 101; ++i) {
+    const std::vector<std::string> beginnings = {"", "GET /health HTTP/1.1\r\nX-",
+                                                 "POST /tokenize HTTP/1.1\r\nContent-Length: 99\r\n\r\n{"};
+    for (std::size_t i = 0; i < many; ++i) {
+        connect(slow, server).offer(beginnings[i % beginnings.size()]);
+        if (i % 15 > 0) continue;
         const auto start = Clock::now();
         CHECK(server.client().Get("/health")->status == 200);
         times.push_back(ms_since(start));
     }
-    MESSAGE("/health: median " << median(times) << " ms, slowest of 101 " << quantile(times, 1));
+    MESSAGE("/health: median " << median(times) << " ms, slowest of 100 " << quantile(times, 1) << "; threads "
+                               << server.count("task"));
     CHECK(quantile(times, 0.95) < 50);
+    CHECK(server.count("task") < 512 + 16);
+    CHECK(server.metric("connections_dropped_total") > many - 512);
 }
 
 TEST_CASE("serve: SIGTERM with all slots, the queue and 100 dawdlers ends it with 0 within five seconds") {

@@ -4,9 +4,11 @@
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <doctest/doctest.h>
 #include <memory>
+#include <regex>
 #include <set>
 #include <string>
 #include <thread>
@@ -34,33 +36,52 @@ const Json long_chat = {{"messages", {{{"role", "user"}, {"content", "Tell me a 
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
+//! How often a client that looks while the server stands still, again and again, finds new events of an answer;
+//! `enough` at most.
+std::size_t arrivals(Server& server, const std::string& path, const Json& body, std::size_t enough) {
+    BareClient client(server);
+    client.post(path, body);
+    std::size_t times = 0;
+    for (std::string stream; times < enough && stream.find(": [DONE]") == stream.npos;) {
+        server.program().send(SIGSTOP);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));  // until it does
+        const std::size_t before = stream.size();
+        for (std::string part; !(part = client.receive(MSG_DONTWAIT)).empty();) stream += part;
+        times += stream.find("data: ", before) != stream.npos;
+        server.program().send(SIGCONT);
+        std::this_thread::sleep_for(std::chrono::microseconds(200));
+    }
+    return times;
+}
+
 }  // namespace
 
 TEST_CASE("serve: eight tokens are at least eight distinct events, that come apart, and [DONE] is last") {
-    const Server server;
+    Server server;
     for (const std::string& path : {completions, chats}) {
         const Json prompt = path == chats ? Json{{"messages", {{{"role", "user"}, {"content", "Tell me a story."}}}}}
                                           : Json{{"prompt", "Once upon a time"}};
         const Json body = with(prompt, {{"max_tokens", 8}, {"seed", 7}, {"ignore_eos", true}});
         std::string stream;
-        std::vector<Clock::time_point> arrivals;
+        std::size_t pieces = 0;
         httplib::Request request;
         request.method = "POST";
         request.path = path;
-        request.body = with(body, {{"stream", true}, {"stream_options", {{"include_usage", true}}}}).dump();
+        const Json streamed = with(body, {{"stream", true}, {"stream_options", {{"include_usage", true}}}});
+        request.body = streamed.dump();
         request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
             stream.append(data, size);
-            arrivals.push_back(Clock::now());
+            ++pieces;
             return true;
         };
         const auto response = server.client().send(request);
         REQUIRE(response);
         CHECK(response->status == 200);
         CHECK(response->get_header_value("Content-Type") == "text/event-stream");
-        CHECK(arrivals.size() >= 8);
+        CHECK(pieces >= 8);
 
         std::vector<std::string> events = events_of(stream);
-        CHECK(events.size() >= 8 + 3);  // finish, usage, [DONE]
+        REQUIRE(events.size() >= 8 + 3);  // finish, usage, [DONE]
         CHECK(events.back() == "[DONE]");
         const Json usage = Json::parse(events.end()[-2]), finish = Json::parse(events.end()[-3]);
         CHECK(usage.at("usage").at("completion_tokens") == 8);
@@ -73,6 +94,11 @@ TEST_CASE("serve: eight tokens are at least eight distinct events, that come apa
         CHECK(choice.at("finish_reason") == "length");
         CHECK(whole.at("usage").at("completion_tokens") == 8);
         CHECK(whole.at("usage").at("prompt_tokens_details").at("cached_tokens") > 0);
+
+        const Json longer = with(streamed, {{"max_tokens", 300}});  // a busy machine lets the server run on for long
+        std::size_t apart = 0;
+        for (int tries = 0; tries < 10 && apart < 4; ++tries) apart = arrivals(server, path, longer, 4);
+        CHECK(apart >= 4);
     }
 }
 
@@ -156,6 +182,19 @@ TEST_CASE("serve: SIGTERM lets answers end, gives up at the limit, and exits wit
     }
 }
 
+TEST_CASE("serve: SIGTERM ends it with 0 while the model is being loaded") {
+    const TempFolder folder;
+    constexpr std::uint64_t many = 50'000'000;  // empty strings in the metadata: they take a second, and no disk
+    write_file(folder / "slow.gguf",
+               Bytes().raw("GGUF").u32(3).u64(0).u64(2).text("slow").u32(9).u32(8).u64(many).data);
+    resize_file(folder / "slow.gguf", 8 * many + 1000);
+    Server server({"-m", (folder / "slow.gguf").string()}, false);
+    const auto start = Clock::now();
+    server.program().send(SIGTERM);
+    CHECK(server.program().wait() == 0);  // to its end, it would have found that the file is damaged
+    CHECK(seconds_since(start) < 1);
+}
+
 TEST_CASE("serve: a second signal ends it at once") {
     Server server({"--drain", "60"});
     BareClient client(server);
@@ -170,6 +209,39 @@ TEST_CASE("serve: a second signal ends it at once") {
     server.program().send(SIGTERM);
     CHECK(server.program().wait() == 128 + SIGTERM);
     CHECK(seconds_since(start) < 5);
+}
+
+TEST_CASE("serve: a client that has closed its own side gets its answer") {
+    const Server server;
+    for (const bool stream : {true, false}) {
+        const Json body = {{"prompt", "Once"}, {"max_tokens", 100}, {"ignore_eos", true}, {"stream", stream}};
+        BareClient client(server);
+        client.post(completions, body);
+        client.end_sending();
+        CHECK(client.rest().find(stream ? "data: [DONE]" : "\"completion_tokens\":100") != std::string::npos);
+    }
+}
+
+TEST_CASE("serve: a request is a line on standard error") {
+    Server server({"--log", "requests", "--api-key", "key"});
+    auto client = server.client();
+    client.Get("/v1/models");
+    client.Post(completions, {{"Authorization", "Bearer key"}}, R"({"prompt": "Once", "max_tokens": 2})", "text/json");
+    client.Get("/metrics", {{"Authorization", "Bearer key"}});
+    server.program().send(SIGTERM);
+    CHECK(server.program().wait() == 0);
+    const std::regex lines(
+        "serve: method=GET path=/v1/models status=401 ms=[.0-9]+\n"
+        "serve: method=POST path=/v1/completions status=200 ms=[.0-9]+ id=cmpl-[-0-9]+ tokens=2 "
+        "ttft_ms=[.0-9]+ tok_s=[.0-9]+ finish=length client=there\n");
+    std::string log = server.program().err();
+    log.erase(0, log.find("serve: method=GET path=/v1"));  // /health, while the model was being loaded
+    CHECK_MESSAGE(std::regex_match(log, lines), log);
+}
+
+TEST_CASE("serve: an IPv6 address is printed as a browser takes it") {
+    const Outcome refused = run("serve", {"--host", "2001:db8::1", "--port", "8080"});  // no machine has it
+    CHECK(refused.err == "serve: [2001:db8::1]:8080: cannot be listened on; choose another --port or --host\n");
 }
 
 TEST_CASE("serve: keys come from a file and the environment too") {

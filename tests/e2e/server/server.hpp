@@ -2,9 +2,11 @@
 //! The program `serve` on a free port, and clients of it: well-behaved ones, and bare sockets for the others.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <httplib.h>
@@ -27,7 +29,7 @@ inline const std::string completions = "/v1/completions", chats = "/v1/chat/comp
 class Server {
 public:
     explicit Server(std::vector<std::string> flags = {}, bool wait_until_ready = true)
-        : program_("serve", with_port(std::move(flags))) {
+        : program_(program_name(), with_port(std::move(flags))) {
         constexpr std::string_view listening = "Listening on http://127.0.0.1:";
         program_.read_until(listening);
         program_.read_until("\n");
@@ -80,7 +82,15 @@ public:
     int port() const { return port_; }
 
 private:
+    //! The environment can name another build of serve, as seen from the folder of the programs.
+    static std::string program_name() {
+        const char* other = std::getenv("SLUICE_SERVE");
+        return other == nullptr ? "serve" : other;
+    }
+
     static std::vector<std::string> with_port(std::vector<std::string> flags) {
+        const bool logs = std::find(flags.begin(), flags.end(), "--log") != flags.end();
+        if (!logs) flags.insert(flags.end(), {"--log", "none"});  // nobody reads the pipe meanwhile
         flags.insert(flags.end(), {"--port", "0"});
         return flags;
     }
@@ -126,8 +136,14 @@ public:
 
     void post(const std::string& path, const Json& body) {
         const std::string text = body.dump();
-        send("POST " + path + " HTTP/1.1\r\nHost: me\r\nContent-Length: " + std::to_string(text.size()) + "\r\n\r\n" +
-             text);
+        send("POST " + path + " HTTP/1.1\r\nHost: me\r\nConnection: close\r\nContent-Length: " +
+             std::to_string(text.size()) + "\r\n\r\n" + text);
+    }
+    //! What comes until the server closes the connection.
+    std::string rest() {
+        std::string text;
+        for (std::string part; !(part = receive()).empty();) text += part;
+        return text;
     }
 };
 

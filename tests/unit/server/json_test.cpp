@@ -9,22 +9,15 @@
 using namespace sluice;
 using namespace sluice::server;
 
-TEST_CASE("json: nesting is counted outside strings") {
-    CHECK(json_extent("").depth == 0);
-    CHECK(json_extent("{}").depth == 1);
-    CHECK(json_extent(R"({"a":[[]],"b":[]})").depth == 3);
-    CHECK(json_extent(R"({"[[[\"[[":"\\"}[[)").depth == 2);
-    CHECK(json_extent("]]]][").depth == 1);
-    CHECK(json_extent(std::string(3000, '[')).depth == 3000);
-    CHECK(json_extent(R"({"a:b":[{"c":1}],"d":"::"})").members == 3);
-}
-
 TEST_CASE("json: a body is one object, within the depth") {
     const auto nested = [](std::size_t depth) {
         return "{\"a\":" + std::string(depth - 1, '[') + std::string(depth - 1, ']') + "}";
     };
     CHECK(parse_object(nested(64)).ok());
-    CHECK(parse_object(nested(65)).status().message() == "the body nests deeper than 64 levels");
+    for (const std::string& deep : {nested(65), std::string(3000, '['), "{\"a\":" + std::string(3000, '[')}) {
+        CHECK(parse_object(deep).status().message() == "the body nests deeper than 64 levels");
+    }
+    CHECK(parse_object(R"({"[[[\"[[":"\\", "a:b":"[[[[::"})").ok());
     const auto wide = [](std::size_t members) {
         std::string text = "{\"first\":0";
         for (std::size_t i = 1; i < members; ++i) text += ",\"" + std::to_string(i) + "\":0";
@@ -36,6 +29,15 @@ TEST_CASE("json: a body is one object, within the depth") {
         CHECK(parse_object(text).status().message() == "the body is not valid JSON");
     }
     CHECK(parse_object("[1]").status().message() == "the body is not a JSON object");
+}
+
+TEST_CASE("json: a field that is there twice is refused by its name") {
+    for (const char* text : {R"({"a": 1, "b": 2, "a": 1})", R"({"x": [{"a": {}}, {"b": 0, "a": 0, "\u0061": 0}]})"}) {
+        const Status status = parse_object(text).status();
+        CHECK(status.message() == "a: is there twice in one object");
+        CHECK(status.where() == "a");
+    }
+    CHECK(parse_object(R"({"a": {"a": [{"a": 1}, {"a": 1}]}, "b": {"a": "a"}})").ok());
 }
 
 TEST_CASE("json: numbers must be in the range of their type") {
@@ -65,6 +67,10 @@ TEST_CASE("json: fields are read by name, and those left over are refused by the
     CHECK(fields->read("b", b).ok());
     CHECK(b == 5);
     CHECK(fields->read("absent", b).ok());
+    CHECK(fields->read_either("b", "a", b).ok());
+    CHECK(b == 1);
+    CHECK(fields->read_either("absent", "b", b).ok());
+    CHECK(b == 1);
     CHECK(fields->require("b", b).message() == "b: is missing");
     CHECK(fields->require("c", c).ok());
     CHECK(fields->refuse_others().message() == "d: 'd' is not a field that is supported here; leave it out");

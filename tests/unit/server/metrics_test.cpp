@@ -23,8 +23,9 @@ TEST_CASE("metrics: every value has its line") {
     EngineState state;
     state.busy_slots = 3;
     state.queued = 7;
-    const std::string text = metrics_text(state, Latencies());
+    const std::string text = metrics_text(state, Latencies(), 5);
     CHECK(text.find("\nsluice_slots_busy 3\n") != text.npos);
     CHECK(text.find("\nsluice_queue_depth 7\n") != text.npos);
+    CHECK(text.find("\nsluice_connections_dropped_total 5\n") != text.npos);
     CHECK(text.find("\nsluice_inter_token_seconds_count 0\n") != text.npos);
 }

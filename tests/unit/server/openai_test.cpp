@@ -133,8 +133,8 @@ TEST_CASE("openai: a completion's prompt is text or tokens") {
     CHECK(std::get<std::vector<Token>>(openai::parse_completion(R"({"prompt": [1, 2]})")->prompt) ==
           std::vector<Token>{1, 2});
     CHECK(openai::parse_completion("{}").status().message() == "prompt: is missing");
-    CHECK(openai::parse_completion(R"({"prompt": [1, "2"]})").status().message() == "prompt: is not an integer");
-    CHECK(openai::parse_completion(R"({"prompt": [3000000000]})").status().message() == "prompt: is not an integer");
+    CHECK(openai::parse_completion(R"({"prompt": [1, "2"]})").status().message() == "prompt[1]: is not an integer");
+    CHECK(openai::parse_completion(R"({"prompt": [3000000000]})").status().message() == "prompt[0]: is not an integer");
 }
 
 TEST_CASE("openai: errors name the field and say what is wrong") {
@@ -144,7 +144,8 @@ TEST_CASE("openai: errors name the field and say what is wrong") {
     CHECK(chat_error(R"(, "max_tokens": 1.5)") == "max_tokens: is not an integer from 0");
     CHECK(chat_error(R"(, "seed": 18446744073709551615)") == "seed: is not an integer");
     CHECK(chat_error(R"(, "stream": 1)") == "stream: is not true or false");
-    CHECK(chat_error(R"(, "stop": [""])") == "stop: has an empty string; give text, or leave it out");
+    CHECK(chat_error(R"(, "stop": [""])") == "stop[0]: is an empty string; give text, or leave it out");
+    CHECK(chat_error(R"(, "stop": "")") == "stop: is an empty string; give text, or leave it out");
     CHECK(chat_error(R"(, "stop": )" + Json(std::vector<std::string>(17, "x")).dump()) ==
           "stop: has more than 16 texts; give the first that will come");
     CHECK(chat_error(R"(, "n": 9)") == "n: 9 is out of range; give 1 to 8");

@@ -5,9 +5,12 @@
 #include <cstdint>
 #include <doctest/doctest.h>
 #include <httplib.h>
+#include <limits>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,6 +19,7 @@
 #include <vector>
 
 #include "sluice/server/http.hpp"
+#include "support/bare_socket.hpp"
 #include "unit/server/tiny_engine.hpp"
 
 using namespace sluice;
@@ -24,7 +28,8 @@ using server::Json;
 
 namespace {
 
-constexpr char fault = '\0';  // in the script: where the logits are broken
+constexpr char fault = '\0';      // in the script: where the logits are broken
+constexpr char odd_fault = '\1';  // the same, for requests with an odd seed alone
 std::mutex script_mutex;
 std::string script;  // what the model says, byte for byte, to every new request; nothing: what it likes
 
@@ -40,7 +45,10 @@ public:
         if (script_.empty()) return sampler_.sample(logits, context);
         if (said_ == script_.size()) return end_of_text;
         const char next = script_[said_++];
-        if (next == fault) return Status(Errc::numeric, "logits[3]", "is NaN");
+        if (next == fault || (next == odd_fault && context.seed % 2 == 1)) {
+            logits[3] = std::numeric_limits<float>::quiet_NaN();
+            return sampler_.sample(logits, context);
+        }
         return static_cast<Token>(static_cast<unsigned char>(next));
     }
 
@@ -56,7 +64,9 @@ struct Scripted : Gated {
 //! The service of a tiny model that knows chats, on a free port.
 class Served {
 public:
-    explicit Served(server::ServiceOptions options = {}, std::size_t slots = 3, std::size_t queue = 64) {
+    explicit Served(server::ServiceOptions options = {}, std::size_t slots = 3, std::size_t queue = 64,
+                    const server::HttpLimits& limits = {})
+        : http_(limits) {
         const TempFolder folder;
         auto draft = odd_model.draft();
         draft.set("tokenizer.chat_template", std::string("<|im_start|><|im_end|>"));
@@ -109,6 +119,7 @@ public:
         return chunks;
     }
     server::Engine<Scripted>& engine() { return *engine_; }
+    int port() const { return port_; }
 
 private:
     std::unique_ptr<server::Engine<Scripted>> engine_;
@@ -306,7 +317,7 @@ TEST_CASE("service: a stream that is silent for long gets comments, and nothing 
 TEST_CASE("service: a client has read each token's event before the next token is computed") {
     say("ABCDEFGH");
     gate.reset();
-    const Served served;
+    Served served;
     gate.allow(1);
     std::string text;
     std::size_t tokens = 0;
@@ -320,6 +331,10 @@ TEST_CASE("service: a client has read each token's event before the next token i
         REQUIRE(text.find("\"text\":\"" + script.substr(tokens, 1) + '"') != text.npos);
         ++tokens;
         CHECK(gate.passes() == tokens);
+        if (tokens < script.size()) {
+            gate.wait_until_held();
+            CHECK(served.engine().state().generated_tokens == tokens);
+        }
         gate.allow(1);
         return true;
     };
@@ -335,7 +350,8 @@ TEST_CASE("service: an answer that fails at once is an error with its status, st
         say(std::string(1, fault));
         const httplib::Response broken = served.post(completions, body);
         CHECK(broken.status == 500);
-        CHECK(Json::parse(broken.body).at("error").at("message") == "logits[3]: is NaN");
+        CHECK(Json::parse(broken.body).at("error").at("message") ==
+              "logits[3]: is NaN; the model's weights or its computation are broken");
         say(std::string("Hi") + fault);
         const httplib::Response late = served.post(completions, body);
         CHECK(late.status == (stream ? 200 : 500));
@@ -345,6 +361,112 @@ TEST_CASE("service: an answer that fails at once is an error with its status, st
     const httplib::Response refused = served.post(completions, {{"prompt", "a"}});
     CHECK(refused.status == 503);
     CHECK(Json::parse(refused.body).at("error").at("message") == "engine: is shutting down");
+}
+
+TEST_CASE("service: broken logits end their own request, all of it, and no other") {
+    say(std::string("Hello") + odd_fault + "!");
+    const Served served({}, 4);
+    const auto ask = [&](std::size_t seed, std::size_t n, bool stream) {
+        return served.post(completions, {{"prompt", "a"}, {"seed", seed}, {"n", n}, {"stream", stream}});
+    };
+    for (const bool stream : {true, false}) {
+        httplib::Response broken, other;
+        std::thread at_once([&] { broken = ask(2, 2, stream); });  // seeds 2 and 3
+        other = ask(4, 1, stream);
+        at_once.join();
+        CHECK(broken.status == (stream ? 200 : 500));
+        CHECK(broken.body.find("logits[3]: is NaN") != broken.body.npos);
+        CHECK(broken.body.find("[DONE]") == broken.body.npos);
+        CHECK(other.status == 200);
+        CHECK(other.body.find("NaN") == other.body.npos);
+        CHECK((!stream || other.body.ends_with(sse::done)));
+    }
+}
+
+TEST_CASE("service: a request is a line of the log, whatever became of it, without what was asked and the keys") {
+    std::mutex mutex;
+    std::vector<std::string> lines;
+    const auto log = [&](const std::string& line) {
+        const std::lock_guard lock(mutex);
+        lines.push_back(line);
+    };
+    //! The one line that has come or comes now, without its times and ids.
+    const auto line = [&] {
+        const auto has_come = [&] {
+            const std::lock_guard lock(mutex);
+            return !lines.empty();
+        };
+        for (int i = 0; i < 2000 && !has_come(); ++i) std::this_thread::sleep_for(5ms);
+        const std::lock_guard lock(mutex);
+        REQUIRE(lines.size() == 1);
+        const std::string text = std::exchange(lines, {}).front();
+        CHECK(text.find("secret") == text.npos);
+        return std::regex_replace(text, std::regex(" (ms|id|ttft_ms|tok_s)=[-.a-z0-9]+"), " $1");
+    };
+    say("Hi");
+    const auto served = std::make_unique<Served>(server::ServiceOptions{.api_keys = {"secret key"}, .log = log}, 1, 0,
+                                                 server::HttpLimits{.header_bytes = 1000});
+    const httplib::Headers key = {{"Authorization", "Bearer secret key"}};
+    const auto post = [&](const std::string& path, const Json& body) {
+        return served->client().Post(path + "?key=secret", key, body.dump(), "application/json");
+    };
+    const Json asking = {{"prompt", "a secret"}, {"max_tokens", 5}};
+    for (const bool stream : {true, false}) {
+        Json body = asking;
+        body["stream"] = stream;
+        post(completions, body);
+        CHECK(line() ==
+              "method=POST path=/v1/completions status=200 ms id tokens=3 ttft_ms tok_s finish=stop client=there");
+    }
+    post(completions, {{"prompt", "a secret"}, {"secret", 1}});
+    CHECK(line() == "method=POST path=/v1/completions status=400 ms");
+    served->client().Get("/v1/models", {{"Authorization", "Bearer another secret"}});
+    CHECK(line() == "method=GET path=/v1/models status=401 ms");
+    served->client().Get("/a\nb%0Ac%20status=200", key);
+    CHECK(line() == "method=GET path=/a%0Ab%0Ac%20status%3D200 status=404 ms");
+    served->client().Get("/" + std::string(500, 'a'), key);
+    CHECK(line() == "method=GET path=/" + std::string(79, 'a') + " status=404 ms");
+    {
+        BareSocket client(served->port());
+        client.send("nonsense secret\r\n\r\n");
+        CHECK(line() == "method=- path=- status=400");
+        BareSocket wordy(served->port());
+        wordy.send("GET /secret HTTP/1.1\r\nX-Secret: " + std::string(2000, 'x'));
+        CHECK(line() == "method=- path=- status=400");
+    }
+    gate.reset();
+    std::thread running([&] { post(completions, asking); });
+    gate.wait_until_held();
+    post(completions, asking);
+    CHECK(line() == "method=POST path=/v1/completions status=503 ms");
+    gate.open();
+    running.join();
+    CHECK(line().ends_with("finish=stop client=there"));
+    for (const char* path : {"/health", "/metrics"}) served->client().Get(path, key);
+    served->client().Get("/metrics");
+    CHECK(line() == "method=GET path=/metrics status=401 ms");
+}
+
+TEST_CASE("service: all but /health is refused while the connections are in use") {
+    say("Hello");
+    gate.reset();
+    Served served({}, 1, 64, {.connections = 16});
+    std::list<BareSocket> clients;
+    const std::string body = R"({"prompt":"a","max_tokens":1})";
+    for (std::size_t n = 1; n <= 14; ++n) {
+        clients.emplace_back(served.port())
+            .send("POST /v1/completions HTTP/1.1\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+                  body);
+        for (int i = 0; i < 2000 && served.engine().state().requests < n; ++i) std::this_thread::sleep_for(5ms);
+    }
+    const httplib::Response refused = served.post(completions, {{"prompt", "a"}});
+    CHECK(refused.status == 503);
+    CHECK(refused.get_header_value("Retry-After") == "1");
+    CHECK(Json::parse(refused.body).at("error").at("message") == "connections: are all in use; try again later");
+    CHECK(served.client().Get("/health")->status == 200);
+    gate.open();
+    for (BareSocket& client : clients) CHECK(client.receive().starts_with("HTTP/1.1 200"));
+    CHECK(served.answer(completions, {{"prompt", "a"}, {"max_tokens", 1}}).contains("usage"));
 }
 
 TEST_CASE("service: until there is an engine, /health and all else is 503") {
