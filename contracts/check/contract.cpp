@@ -32,8 +32,11 @@ constexpr Key falsifier_keys[] = {{"id"},
                                   {"how"},
                                   {"laws", Kind::texts, {}, false},
                                   {"policies", Kind::texts, {}, false},
+                                  {"few_cases_because", Kind::text, {}, false},
                                   {"tests", Kind::texts, {}, false},
+                                  {"programs", Kind::texts, {}, false},
                                   {"mutants", Kind::texts, {}, false},
+                                  {"no_mutants_because", Kind::text, {}, false},
                                   {"evidence", Kind::texts, {}, false}};
 constexpr Key status_keys[] = {{"date", Kind::date}, {"version", Kind::number}, {"note"}};
 constexpr Key contract_keys[] = {
@@ -174,9 +177,18 @@ private:
         const auto texts = [](const YAML::Node& node) {
             return node ? node.as<std::vector<std::string>>() : std::vector<std::string>{};
         };
+        const auto text = [](const YAML::Node& node) { return node ? node.Scalar() : std::string(); };
         for (const auto& f : root["falsifiers"]) {
-            contract.falsifiers.push_back({f["id"].Scalar(), texts(f["laws"]), texts(f["policies"]), texts(f["tests"]),
-                                           texts(f["mutants"]), texts(f["evidence"]), at(f.Mark())});
+            contract.falsifiers.push_back({.id = f["id"].Scalar(),
+                                           .laws = texts(f["laws"]),
+                                           .policies = texts(f["policies"]),
+                                           .tests = texts(f["tests"]),
+                                           .programs = texts(f["programs"]),
+                                           .mutants = texts(f["mutants"]),
+                                           .evidence = texts(f["evidence"]),
+                                           .no_mutants_because = text(f["no_mutants_because"]),
+                                           .few_cases_because = text(f["few_cases_because"]),
+                                           .where = at(f.Mark())});
         }
         return contract;
     }

@@ -28,6 +28,8 @@ public:
           source_(std::move(source)),
           findings_(findings) {}
 
+    std::vector<std::string> skipped;
+
     bool holds(const Contract& contract, const Falsifier& f) {
         const std::size_t before = findings_.size();
         where_ = f.where + " " + f.id;
@@ -35,7 +37,13 @@ public:
             found("nothing tries to falsify it", "name laws, tests or evidence");
         }
         for (const std::string& law : f.laws) check_law(law, f);
-        for (const std::string& test : f.tests) check_test(test);
+        check_cases(f);
+        for (const std::string& test : f.tests) check_test(test, f);
+        if (f.mutants.empty() && f.no_mutants_because.empty()) {
+            found("no mutant shows that it can fail", "name one, or say no_mutants_because");
+        } else if (!f.mutants.empty() && !f.no_mutants_because.empty()) {
+            found("it names mutants and says why it has none", "leave out no_mutants_because");
+        }
         for (const std::string& mutant : f.mutants) check_mutant(mutant, f);
         for (const std::string& file : f.evidence) check_evidence_file(file, contract, f);
         return findings_.size() == before;
@@ -87,11 +95,43 @@ private:
         if (!can_fail) found("no mutant is named that the law " + law + " killed", "name one, or write one");
     }
 
+    //! Each law has run a thousand cases on one policy at least.
+    void check_cases(const Falsifier& f) {
+        constexpr int enough = 1000;
+        bool any_is_short = false;
+        for (const std::string& law : f.laws) {
+            int most = 0;
+            for (const LawRecord& record : records_.laws) {
+                if (record.law == law) most = std::max(most, record.passed ? record.cases : enough);
+            }
+            if (most == 0 || most >= enough) continue;
+            any_is_short = true;
+            if (!f.few_cases_because.empty()) continue;
+            found("the law " + law + " ran " + std::to_string(most) + " cases at most, not " + std::to_string(enough),
+                  "let it run more, or say few_cases_because");
+        }
+        if (!f.few_cases_because.empty() && !any_is_short) {
+            found("it says why a law runs few cases, and none does", "leave out few_cases_because");
+        }
+    }
+
     //! A name is that of a test case, or of a templated one without its type.
-    void check_test(const std::string& test) {
+    static bool is_of(const CaseRecord& record, const std::string& test) {
+        return record.name == test || record.name.rfind(test + "<", 0) == 0;
+    }
+
+    //! Of the programs that a falsifier names, those that this machine cannot build or run leave no record.
+    void check_test(const std::string& test, const Falsifier& f) {
+        for (const std::string& program : f.programs) {
+            const auto ran_there = [&](const CaseRecord& record) {
+                return is_of(record, test) && record.program == program && record.result != "skipped";
+            };
+            if (std::any_of(records_.cases.begin(), records_.cases.end(), ran_there)) continue;
+            skipped.push_back(where_ + ": the test case '" + test + "' did not run in " + program);
+        }
         bool was_run = false, is_skipped = false;
         for (const CaseRecord& record : records_.cases) {
-            if (record.name != test && record.name.rfind(test + "<", 0) != 0) continue;
+            if (!is_of(record, test)) continue;
             if (record.result == "skipped") {
                 is_skipped = true;
             } else if (record.result == "outdated") {
@@ -165,17 +205,16 @@ private:
 
 }  // namespace
 
-std::vector<bool> judge(const std::vector<Contract>& contracts, const Records& records,
-                        const std::filesystem::path& directory, const std::filesystem::path& source,
-                        Findings& findings) {
+Judgement judge(const std::vector<Contract>& contracts, const Records& records, const std::filesystem::path& directory,
+                const std::filesystem::path& source, Findings& findings) {
     const bool all_were_read = findings.empty();
     Judge judge(records, directory, source, findings);
-    std::vector<bool> verdicts;
+    std::vector<bool> holds;
     for (const Contract& contract : contracts) {
-        for (const Falsifier& f : contract.falsifiers) verdicts.push_back(judge.holds(contract, f));
+        for (const Falsifier& f : contract.falsifiers) holds.push_back(judge.holds(contract, f));
     }
     if (all_were_read) judge.find_left_over();
-    return verdicts;
+    return {std::move(holds), std::move(judge.skipped)};
 }
 
 }  // namespace sluice::contracts

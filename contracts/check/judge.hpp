@@ -12,10 +12,13 @@
 
 namespace sluice::contracts {
 
-//! `directory` holds the contracts and evidence/; `source`, the models that evidence files name. Returns, for each
-//! falsifier of each contract in order, whether it holds.
-std::vector<bool> judge(const std::vector<Contract>& contracts, const Records& records,
-                        const std::filesystem::path& directory, const std::filesystem::path& source,
-                        Findings& findings);
+struct Judgement {
+    std::vector<bool> holds;           //!< for each falsifier of each contract, in order
+    std::vector<std::string> skipped;  //!< what did not run in a program that a falsifier names, as it could not here
+};
+
+//! `directory` holds the contracts and evidence/; `source`, the models that evidence files name.
+Judgement judge(const std::vector<Contract>& contracts, const Records& records, const std::filesystem::path& directory,
+                const std::filesystem::path& source, Findings& findings);
 
 }  // namespace sluice::contracts

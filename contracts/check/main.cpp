@@ -94,9 +94,10 @@ int main(int argc, char** argv) {
     Findings findings;
     const std::vector<Contract> contracts = read_contracts(directory, findings);
     const Records records = read_records(build, findings);
-    const std::vector<bool> verdicts = judge(contracts, records, directory, directory.parent_path(), findings);
-    const std::string tables = table_of(contracts, verdicts) + "\n" + kills_of(records);
+    const Judgement judgement = judge(contracts, records, directory, directory.parent_path(), findings);
+    const std::string tables = table_of(contracts, judgement.holds) + "\n" + kills_of(records);
     std::cout << tables << '\n';
+    for (const std::string& skipped : judgement.skipped) std::cout << "SKIPPED: " << skipped << '\n';
 
     if (findings.empty()) {  // else the table is not worth keeping
         const std::string page = text_of(readme), wanted = with_table(page, tables);

@@ -39,12 +39,14 @@ Records read_records(const std::filesystem::path& build, Findings& findings) {
     std::map<std::string, Time> built;  // when the program of a test case was
     for_each_record(build / "cases", findings, [&](const json& record, Time time) {
         std::error_code gone;
-        const Time program = std::filesystem::last_write_time(build / record.at("program").get<std::string>(), gone);
+        const std::filesystem::path path = build / record.at("program").get<std::string>();
+        const Time program = std::filesystem::last_write_time(path, gone);
         if (gone) return;
         const std::string name = record.at("test_case");
         const bool is_current = time >= program;
         if (is_current) built[name] = program;
-        records.cases.push_back({name, is_current ? record.at("result") : json("outdated"), record.at("assertions")});
+        records.cases.push_back({name, path.filename().string(), is_current ? record.at("result") : json("outdated"),
+                                 record.at("assertions")});
     });
     for_each_record(build / "laws", findings, [&](const json& record, Time time) {
         const auto program = built.find(record.at("test_case"));
@@ -53,7 +55,7 @@ Records read_records(const std::filesystem::path& build, Findings& findings) {
             records.mutants.push_back(
                 {record.at("mutant"), record.at("law"), record.at("killed_by"), record.at("killed")});
         } else {
-            records.laws.push_back({record.at("law"), record.at("subject"), record.at("passed")});
+            records.laws.push_back({record.at("law"), record.at("subject"), record.at("passed"), record.at("cases")});
         }
     });
     return records;

@@ -17,14 +17,15 @@
 namespace sluice::contracts {
 
 struct CaseRecord {
-    std::string name;
-    std::string result;  //!< "passed", "failed", "skipped", "unfinished", or "outdated": older than its program
+    std::string name, program;  //!< the program's file name
+    std::string result;         //!< "passed", "failed", "skipped", "unfinished", or "outdated": older than its program
     int assertions = 0;
 };
 
 struct LawRecord {
     std::string law, subject;
     bool passed = false;
+    int cases = 0;
 };
 
 struct MutantRecord {

@@ -47,6 +47,7 @@ public:
         std::ofstream(path_ / file) << text;
         fs::last_write_time(path_ / file, time);
     }
+    void remove(const std::string& file) const { fs::remove(path_ / file); }
     void replace(const std::string& file, std::string_view from, std::string_view to) const {
         std::string text = read(file);
         const std::size_t at = text.find(from);
@@ -119,7 +120,7 @@ TEST_CASE("contracts_check: a contract of another form") {
         {contract, "    how: They are timed.\n", "",
          "sums-v1.yaml:18: an item of falsifiers has no key 'how'; add it: a text"},
         {contract, "in_scope:\n  - whole numbers", "in_scope: whole numbers",
-         "sums-v1.yaml:23: 'in_scope' is not a list of texts; write one"},
+         "sums-v1.yaml:25: 'in_scope' is not a list of texts; write one"},
         {contract, "  version: 1", "  version: one", "sums-v1.yaml:3: 'version' is not a number from 1 on; write one"},
         {contract, "date: 2026-01-31", "date: 2026-13-31",
          "sums-v1.yaml:4: 'date' is not a date such as 2026-01-31; write one"},
@@ -129,10 +130,33 @@ TEST_CASE("contracts_check: a contract of another form") {
          "sums-v1.yaml:8: the contract has the key 'description' twice; keep one"},
         {contract, "falsifiers:", "falsifiers: [",
          "sums-v1.yaml:11: it is not YAML: illegal block entry; mend the syntax"},
+        {contract, "description: Sums are what they should be.", "description: ''",
+         "sums-v1.yaml:7: 'description' is not a text; write one"},
+        {contract, "metadata:\n", "metadata: none\nunused:\n",
+         "sums-v1.yaml:1: 'metadata' is not a mapping; write one\n"
+         "sums-v1.yaml:2: the contract has the unknown key 'unused'; remove it; known are metadata, description, "
+         "equations, falsifiers, in_scope, out_of_scope, status"},
+        {contract, "falsifiers:\n", "falsifiers: none\nunused:\n",
+         "sums-v1.yaml:10: 'falsifiers' is not a list of mappings; write one\n"
+         "sums-v1.yaml:11: the contract has the unknown key 'unused'; remove it; known are metadata, description, "
+         "equations, falsifiers, in_scope, out_of_scope, status"},
     });
     const Copy copy;
     copy.write(contract, "just a text\n");
     CHECK(copy.findings() == "sums-v1.yaml: it is not a mapping; see docs/contracts.md for the keys of a contract");
+}
+
+TEST_CASE("contracts_check: no contracts, and arguments that it does not take") {
+    const Copy copy;
+    copy.remove(contract);
+    CHECK(copy.findings() == "DIR/contracts: no *.yaml is here; give the directory of the contracts");
+    for (const std::vector<std::string>& wrong :
+         {std::vector<std::string>{"--check"}, {"contracts"}, {"a", "b", "c"}}) {
+        const Outcome outcome = run("contracts_check", wrong);
+        CHECK(outcome.code == 2);
+        CHECK(outcome.out == "");
+        CHECK(outcome.err == "usage: contracts_check [--write] [CONTRACTS BUILD]\n");
+    }
 }
 
 TEST_CASE("contracts_check: names and versions that do not fit together") {
@@ -142,14 +166,14 @@ TEST_CASE("contracts_check: names and versions that do not fit together") {
         {contract, "  version: 1\n", "  version: 2\n",
          "sums-v1.yaml:3: the id 'sums-v1' does not end with '-v2'; a changed contract has a new version, and a file "
          "of its name\n"
-         "sums-v1.yaml:28: the status history ends with another version than 2; tell there what became of this "
+         "sums-v1.yaml:30: the status history ends with another version than 2; tell there what became of this "
          "version\n"
          "sums-v1.yaml:11: the falsifier's id 'V1_001' is not such as V2_001; give it the contract's version and three "
          "digits\n"
          "sums-v1.yaml:18: the falsifier's id 'V1_002' is not such as V2_001; give it the contract's version and three "
          "digits"},
         {contract, "version: 1, note", "version: 2, note",
-         "sums-v1.yaml:28: the status history ends with another version than 1; tell there what became of this "
+         "sums-v1.yaml:30: the status history ends with another version than 1; tell there what became of this "
          "version"},
         {contract, "id: V1_002", "id: V1_001",
          "sums-v1.yaml:18: the falsifier's id 'V1_001' comes twice; number them anew"},
@@ -203,9 +227,35 @@ TEST_CASE("contracts_check: mutants that do not exist, survive, or are killed by
          R"({"mutant":"adds one")",
          "sum.commutes: the mutant 'adds two' survives it; sharpen the law"},
         {contract, R"(tests: ["sum: any type"])", R"(mutants: [adds one])",
+         "sums-v1.yaml:18 V1_002: it names mutants and says why it has none; leave out no_mutants_because\n"
          "sums-v1.yaml:18 V1_002: the mutant 'adds one' was killed by none of this falsifier's laws; name the law that "
          "kills it"},
+        {contract, "    no_mutants_because: It is a rate.\n", "",
+         "sums-v1.yaml:18 V1_002: no mutant shows that it can fail; name one, or say no_mutants_because"},
     });
+}
+
+TEST_CASE("contracts_check: laws that ran few cases, with a reason and without") {
+    const Copy copy;
+    copy.replace(laws, R"("cases":1000,"passed":true)", R"("cases":999,"passed":true)");
+    CHECK(copy.findings() ==
+          "sums-v1.yaml:11 V1_001: the law sum.commutes ran 999 cases at most, not 1000; let it run more, or say "
+          "few_cases_because");
+    copy.replace(contract, "policies: [add]", "policies: [add]\n    few_cases_because: They are dear.");
+    CHECK(copy.check().code == 0);
+    copy.replace(laws, R"("cases":999)", R"("cases":1000)");
+    CHECK(copy.findings() ==
+          "sums-v1.yaml:11 V1_001: it says why a law runs few cases, and none does; leave out few_cases_because");
+}
+
+TEST_CASE("contracts_check: a case that did not run in a program of this falsifier is skipped, and told") {
+    const Copy copy;
+    copy.replace(contract, "programs: [tests]", "programs: [tests, tests_by_clang]");
+    const Outcome outcome = copy.check();
+    CHECK(outcome.code == 0);
+    CHECK(outcome.out.substr(outcome.out.rfind("|\n\n") + 3) ==
+          "SKIPPED: sums-v1.yaml:18 V1_002: the test case 'sum: any type' did not run in tests_by_clang\n"
+          "Every contract holds.\n");
 }
 
 TEST_CASE(
@@ -250,11 +300,29 @@ TEST_CASE("contracts_check: evidence that is missing, incomplete, for something 
          "evidence/sums-v1.V1_002.json: no falsifier names it; name it in a contract, or remove it"},
         {evidence, "{", "", "evidence/sums-v1.V1_002.json: it is not JSON; run its program again"},
         {evidence, R"("git_version": "0123456",)", "",
-         "evidence/sums-v1.V1_002.json: /git_version is missing or is not what `git describe --always --dirty` says; "
-         "run its program again"},
+         "evidence/sums-v1.V1_002.json: /git_version is missing or is not what `git describe --always --dirty` says of "
+         "a "
+         "commit without changes; run its program again"},
         {evidence, "0123456", "unknown",
-         "evidence/sums-v1.V1_002.json: /git_version is missing or is not what `git describe --always --dirty` says; "
-         "run its program again"},
+         "evidence/sums-v1.V1_002.json: /git_version is missing or is not what `git describe --always --dirty` says of "
+         "a "
+         "commit without changes; run its program again"},
+        {evidence, "0123456", "0123456-dirty",
+         "evidence/sums-v1.V1_002.json: /git_version is missing or is not what `git describe --always --dirty` says of "
+         "a "
+         "commit without changes; run its program again"},
+        {evidence, "\"contract\"", "\"contracts\"",
+         "evidence/sums-v1.V1_002.json: /contract is missing or is not the contract's id; run its program again"},
+        {evidence, "\"version\"", "\"versions\"",
+         "evidence/sums-v1.V1_002.json: /version is missing or is not the contract's version; run its program again"},
+        {evidence, "\"falsifier\"", "\"falsifiers\"",
+         "evidence/sums-v1.V1_002.json: /falsifier is missing or is not the falsifier's id; run its program again"},
+        {evidence, "\"claim\"", "\"claims\"",
+         "evidence/sums-v1.V1_002.json: /claim is missing or is not what was to be shown; run its program again"},
+        {evidence, "\"holds\"", "\"held\"",
+         "evidence/sums-v1.V1_002.json: /holds is missing or is not whether it was; run its program again"},
+        {evidence, "\"file\"", "\"files\"",
+         "evidence/sums-v1.V1_002.json: /model/file is missing or is not the model's file; run its program again"},
         {evidence, "\"cpu\"", "\"gpu\"",
          "evidence/sums-v1.V1_002.json: /machine/cpu is missing or is not the processor; run its program again"},
         {evidence, "\"threads\": 2", "\"threads\": \"two\"",

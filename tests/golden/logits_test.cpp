@@ -21,14 +21,15 @@
 #include <vector>
 
 #include "skip.hpp"
+#include "sluice/contracts/reference_forward.hpp"
 #include "sluice/text/vocabulary.hpp"
 #include "support/goldens.hpp"
 #include "support/numbers.hpp"
-#include "support/reference_forward.hpp"
 #include "support/runner.hpp"
 
 using namespace sluice;
 using namespace sluice::test;
+using contracts::ReferenceForward;
 using nlohmann::json;
 
 namespace {
@@ -95,7 +96,7 @@ Errors errors_of(std::span<const float> got, std::span<const double> wanted, std
 template <class Cache>
 void for_each_prompt(const Goldens& goldens, const char* cache, const std::function<void(const json&, Errors)>& f) {
     const gguf::File file = goldens.open();
-    const ReferenceForward reference(file);
+    ReferenceForward reference(file);
     for (const json& prompt : story_prompts()) {
         const std::string name = prompt.at("name");
         CAPTURE(name);
@@ -127,7 +128,7 @@ void check_quantized(const Goldens& goldens) {
 
 void check_reference(const Goldens& goldens) {
     const gguf::File file = goldens.open();
-    const ReferenceForward reference(file);
+    ReferenceForward reference(file);
     for (const json& prompt : story_prompts()) {
         const std::vector<double> all = reference(tokens_of(prompt));
         const std::size_t vocab = all.size() / prompt.at("tokens").size();

@@ -16,6 +16,7 @@ TEST_CASE("attention laws: cpu::SoftmaxAttention on every back end") {
         attention_laws<Causal>(on_backend<V>("cpu::SoftmaxAttention"));
         attention_laws<Causal, cpu::KvCacheF16>(on_backend<V>("cpu::SoftmaxAttention") + " over cpu::KvCacheF16");
     });
+    attention_laws<cpu::SoftmaxAttention<>, cpu::KvCacheQ8_0>("cpu::SoftmaxAttention over cpu::KvCacheQ8_0");
 }
 
 TEST_CASE("attention laws: cpu::SlidingWindow on every back end") {

@@ -191,6 +191,12 @@ TEST_CASE("harness: logits are of all kinds: ties, subnormals, zeros of both sig
     CHECK((ties && subnormal && negative_zero && huge && nan && infinite));
 }
 
+TEST_CASE("harness: a law that cannot begin is neither kept nor a kill") {
+    const Law law{"harness.no_file", "It has a file.", [](Case&) { throw CannotBegin("no file"); }};
+    CHECK_THROWS_WITH_AS(run_law(law, "P", 1), "no file", CannotBegin);
+    CHECK_THROWS_WITH_AS(run_mutant({"has none", "harness.no_file", {law}}, 1), "no file", CannotBegin);
+}
+
 TEST_CASE("harness: the runs leave records that parse") {
     const Directory directory;
     const Run run{1, directory.path};

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
+#include <string_view>
 
 #include "sluice/contracts/channel_laws.hpp"
 #include "sluice/contracts/mutants/stream_sink_mutants.hpp"
@@ -13,6 +14,7 @@
 #include "sluice/sink/channel.hpp"
 #include "sluice/sink/json_lines.hpp"
 #include "sluice/sink/ostream.hpp"
+#include "sluice/sink/sse.hpp"
 #include "sluice/sink/tee.hpp"
 
 using namespace sluice;
@@ -58,6 +60,30 @@ struct WiredCallback {
     void refuse() { refuses = true; }
 };
 
+//! A completion: a chat's sink holds back what may become a tag.
+struct WiredSse {
+    std::string written;
+    bool refuses = false;
+    SseStream<std::function<bool(std::string_view)>> stream{{.id = "cmpl-1", .model = "story", .is_chat = false},
+                                                            [this](std::string_view event) {
+                                                                if (!refuses) written += event;
+                                                                return !refuses;
+                                                            }};
+    SseSink<decltype(stream)> sink{stream};
+
+    Flow on_token(const TokenEvent& event) { return sink.on_token(event); }
+    std::string received() const {
+        std::string text;
+        for (const std::string& line : contracts::detail::lines_of(written)) {
+            if (line.starts_with("data: ")) {
+                text += nlohmann::json::parse(line.substr(6)).at("choices").at(0).at("text").get<std::string>();
+            }
+        }
+        return text;
+    }
+    void refuse() { refuses = true; }
+};
+
 struct WiredTee {
     WiredOstream first;
     WiredCallback second;
@@ -90,6 +116,7 @@ TEST_CASE("stream sink laws: every sink with its receiver") {
     stream_sink_laws<WiredOstream>("OstreamSink");
     stream_sink_laws<WiredJsonLines>("JsonLinesSink");
     stream_sink_laws<WiredCallback>("CallbackSink");
+    stream_sink_laws<WiredSse>("SseSink");
     stream_sink_laws<WiredTee>("TeeSink");
     stream_sink_laws<WiredChannel>("ChannelSink");
 }

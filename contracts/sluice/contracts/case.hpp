@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -20,6 +21,11 @@ namespace sluice::contracts {
 //! A broken expectation, on its way from a check to the runner.
 struct Broken {
     std::string message;
+};
+
+//! What a law needs and could not get, such as a file: neither kept nor broken, it ends the test.
+struct CannotBegin : std::runtime_error {
+    using std::runtime_error::runtime_error;
 };
 
 //! Whether two floats are the same to the bit; NaNs are, whatever their payload.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -181,6 +182,42 @@ std::vector<Law> chat_template_law_list() {
 template <class C>
 void chat_template_laws(std::string_view subject) {
     check_laws(subject, chat_template_law_list<C>());
+}
+
+//! As chat::template_fit.
+using TemplateFitOf = std::function<chat::TemplateFit(std::string_view jinja)>;
+
+//! `real` is the template that is known.
+inline std::vector<Law> template_fit_law_list(const TemplateFitOf& fit, const std::string& real) {
+    return {
+        {"template_fit.knows_the_real_one", "The real template is known, whatever white space ends it.",
+         [=](Case& c) {
+             std::string jinja = real;
+             for (int left = c.integer(0, 5); left > 0; --left) jinja += c.pick({' ', '\n', '\r', '\t'});
+             c.expect(fit(jinja) == chat::TemplateFit::same, "it is not known");
+         }},
+        {"template_fit.tells_others_apart", "A template in which one byte is changed, added or left out is another.",
+         [=](Case& c) {
+             std::string jinja = real;
+             const auto at = c.integer<std::size_t>(0, real.find_last_not_of(" \t\r\n"));
+             c.given("place", at);
+             switch (c.integer(0, 2)) {
+                 case 0:
+                     jinja[at] = jinja[at] == 'x' ? 'y' : 'x';
+                     break;
+                 case 1:
+                     jinja.insert(at, 1, 'x');
+                     break;
+                 default:
+                     jinja.erase(at, 1);
+             }
+             c.expect(fit(jinja) != chat::TemplateFit::same, "it is taken for the real one");
+         }},
+    };
+}
+
+inline void template_fit_laws(std::string_view subject, const TemplateFitOf& fit, const std::string& real) {
+    check_laws(subject, template_fit_law_list(fit, real));
 }
 
 }  // namespace sluice::contracts

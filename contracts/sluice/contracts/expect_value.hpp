@@ -7,7 +7,16 @@
 #include "sluice/contracts/case.hpp"
 #include "sluice/core/status.hpp"
 
-namespace sluice::contracts::detail {
+namespace sluice::contracts {
+
+//! The value of what a law cannot begin without.
+template <class T>
+T value_or_throw(Expected<T> result) {
+    if (!result.ok()) throw CannotBegin(result.status().message());
+    return std::move(*result);
+}
+
+namespace detail {
 
 //! The value; an error ends the case.
 template <class T>
@@ -16,4 +25,5 @@ T value_of(const Case& c, Expected<T> result) {
     return std::move(*result);
 }
 
-}  // namespace sluice::contracts::detail
+}  // namespace detail
+}  // namespace sluice::contracts

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/concepts/executor.hpp"
 #include "sluice/concepts/router.hpp"
 #include "sluice/concepts/stream_sink.hpp"
 #include "sluice/concepts/tokenizer.hpp"
@@ -21,9 +22,24 @@
 
 namespace sluice::contracts {
 
+//! Any sink, for code that is not compiled anew for each.
+class AnySink {
+public:
+    virtual Flow on_token(const TokenEvent& event) = 0;
+    virtual void on_finish(const GenerationResult&) {}
+    virtual void on_error(const Status&) {}
+
+protected:
+    ~AnySink() = default;
+};
+
 //! A sink that keeps all it is told, and answers stop to event number `stop_at`.
-struct RecordingSink {
-    std::size_t stop_at = std::numeric_limits<std::size_t>::max();
+struct RecordingSink : AnySink {
+    static constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
+
+    explicit RecordingSink(std::size_t stop = never) : stop_at(stop) {}
+
+    std::size_t stop_at;
     std::vector<std::size_t> indices{};
     std::vector<Token> ids{};
     std::vector<bool> stops{};
@@ -31,15 +47,15 @@ struct RecordingSink {
     std::vector<GenerationResult> results{};
     std::vector<std::string> errors{};
 
-    Flow on_token(const TokenEvent& event) {
+    Flow on_token(const TokenEvent& event) override {
         indices.push_back(event.index);
         ids.push_back(event.id);
         stops.push_back(event.is_stop);
         texts.emplace_back(event.text);
         return event.index == stop_at ? Flow::stop : Flow::go_on;
     }
-    void on_finish(const GenerationResult& result) { results.push_back(result); }
-    void on_error(const Status& error) { errors.push_back(error.message()); }
+    void on_finish(const GenerationResult& result) override { results.push_back(result); }
+    void on_error(const Status& error) override { errors.push_back(error.message()); }
 
     std::string text() const {
         std::string all;
@@ -98,6 +114,19 @@ struct CountingRouter : R {
         R::route(logits, chosen);
     }
     static inline std::atomic<std::size_t> routed = 0;
+};
+
+//! An executor that counts the regions that all of its kind have run.
+template <Executor E>
+struct CountingExecutor : E {
+    using E::E;
+
+    template <class Region>
+    void run(Region&& region) {
+        regions.fetch_add(1, std::memory_order_relaxed);
+        E::run(std::forward<Region>(region));
+    }
+    static inline std::atomic<std::size_t> regions = 0;
 };
 
 }  // namespace sluice::contracts

@@ -54,7 +54,7 @@ struct Verdict {
     }
 };
 
-//! One case; its failure, if it has one. An exception that leaves the policy is a failure.
+//! One case; its failure, if it has one. An exception that leaves the policy is a failure, but for CannotBegin.
 inline std::optional<Failure> run_case(const Law& law, std::uint64_t seed) {
     Case c(seed);
     try {
@@ -62,6 +62,8 @@ inline std::optional<Failure> run_case(const Law& law, std::uint64_t seed) {
         return std::nullopt;
     } catch (const Broken& broken) {
         return Failure{seed, broken.message, c.inputs()};
+    } catch (const CannotBegin&) {
+        throw;
     } catch (const std::exception& thrown) {
         return Failure{seed, std::string("it threw ") + thrown.what(), c.inputs()};
     }

@@ -11,12 +11,12 @@
 #include <memory>
 #include <set>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "sluice/contracts/any_pipeline.hpp"
 #include "sluice/contracts/check.hpp"
 #include "sluice/contracts/expect_value.hpp"
 #include "sluice/contracts/fakes.hpp"
@@ -25,15 +25,8 @@
 #include "sluice/core/types.hpp"
 #include "sluice/pipeline/pipeline.hpp"
 #include "sluice/sampler/standard.hpp"
-#include "sluice/sink/callback.hpp"
 
 namespace sluice::contracts {
-
-//! The same policies, with a count of the rows that are computed.
-template <class P>
-struct Counted : P {
-    using Router = CountingRouter<typename P::Router>;
-};
 
 namespace detail {
 
@@ -43,29 +36,25 @@ struct Generated {
     Expected<GenerationResult> result = GenerationResult();
 };
 
-//! A loaded pipeline and how many rows it has computed. Pipe has the members of Pipeline<Counted<P>>.
-template <class P, class Pipe>
-class LoadedPipeline {
+//! A pipeline that is put to laws.
+class PipelineSubject {
 public:
     static constexpr std::size_t context = 64;
 
-    explicit LoadedPipeline(const std::filesystem::path& model, LoadOptions options) : pipe_(loaded(model, options)) {}
+    PipelineSubject(const OpenPipeline& open, const LoadOptions& options) : pipe_(open(options)) {}
 
-    Pipe& operator*() { return pipe_; }
-    Pipe* operator->() { return &pipe_; }
+    AnyPipeline& pipeline() { return *pipe_; }
+    AnyPipeline* operator->() { return pipe_.get(); }
 
-    std::size_t rows() const { return Counted<P>::Router::routed / pipe_.hyperparameters().shape.layers; }
-
-    template <class Sink>
     Expected<GenerationResult> stream(const Case& c, const std::vector<Token>& prompt, const GenerateOptions& options,
-                                      const SamplingParams& params, Sink& sink) {
+                                      const SamplingParams& params, AnySink& sink) {
         StandardSampler sampler = value_of(c, make_standard_sampler(params));
-        return pipe_.generate(std::span<const Token>(prompt), options, sampler, sink);
+        return pipe_->generate(prompt, options, sampler, sink);
     }
 
     Generated generate(const Case& c, const std::vector<Token>& prompt, const GenerateOptions& options,
-                       const SamplingParams& params = {}, RecordingSink sink = {}) {
-        Generated all{std::move(sink), GenerationResult()};
+                       const SamplingParams& params = {}, std::size_t stop_at = RecordingSink::never) {
+        Generated all{RecordingSink(stop_at)};
         all.result = stream(c, prompt, options, params, all.sink);
         return all;
     }
@@ -81,10 +70,10 @@ public:
     //! The beginning of a story, or any tokens at all.
     std::vector<Token> prompt(Case& c) {
         std::vector<Token> drawn(c.integer<std::size_t>(1, 20));
-        const auto vocabulary = static_cast<Token>(pipe_.tokenizer().vocab_size());
+        const auto vocabulary = static_cast<Token>(pipe_->vocab_size());
         for (Token& token : drawn) token = c.integer(0, vocabulary - 1);
         if (c.chance(0.6)) {
-            drawn = value_of(c, pipe_.text_prompt(c.pick<std::string_view>(
+            drawn = value_of(c, pipe_->text_prompt(c.pick<std::string_view>(
                                     {"Once upon a time, there was a", "Pip was a curious little",
                                      "One quiet morning, a turtle named", "\"Yes, please!\" said"})));
         }
@@ -92,14 +81,28 @@ public:
         return drawn;
     }
 
-private:
-    static Pipe loaded(const std::filesystem::path& model, const LoadOptions& options) {
-        auto pipe = Pipe::load(model, options);
-        if (!pipe.ok()) throw std::runtime_error(pipe.status().message());
-        return std::move(*pipe);
+    Token end_of_turn(const Case& c) const {
+        const auto token = pipe_->find_special("<|im_end|>");
+        c.expect(token.has_value(), "the model has no token <|im_end|>");
+        return *token;
     }
 
-    Pipe pipe_;
+private:
+    std::unique_ptr<AnyPipeline> pipe_;
+};
+
+//! Counts the rows that are computed before each event.
+struct RowsAtEvents final : AnySink {
+    explicit RowsAtEvents(AnyPipeline& asked) : pipe(&asked), before(asked.rows()) {}
+
+    Flow on_token(const TokenEvent&) override {
+        rows.push_back(pipe->rows() - before);
+        return Flow::go_on;
+    }
+
+    AnyPipeline* pipe;
+    std::size_t before;
+    std::vector<std::size_t> rows;
 };
 
 inline std::vector<Token> joined(std::vector<Token> first, const std::vector<Token>& second) {
@@ -109,14 +112,13 @@ inline std::vector<Token> joined(std::vector<Token> first, const std::vector<Tok
 
 }  // namespace detail
 
-//! Of Pipeline<Counted<P>>, or of a Pipe that has its members. Each case runs the model several times: a trained model
-//! takes few cases, a model of the smallest sizes a thousand.
-template <class P, class Pipe = Pipeline<Counted<P>>>
-std::vector<Law> pipeline_law_list(const std::filesystem::path& model, std::size_t cases = 8) {
+//! Of the pipelines that `open` gives. Each case runs the model several times: a trained model takes few cases, a model
+//! of the smallest sizes a thousand.
+inline std::vector<Law> pipeline_law_list(const OpenPipeline& open, std::size_t cases = 8) {
     using namespace detail;
-    using Loaded = LoadedPipeline<P, Pipe>;
-    const LoadOptions plain{.context = Loaded::context, .threads = 1, .batch = 32, .interleave_limit = 0};
-    const auto pipe = std::make_shared<Loaded>(model, plain);
+    constexpr std::size_t context = PipelineSubject::context;
+    const LoadOptions plain{.context = context, .threads = 1, .batch = 32, .interleave_limit = 0};
+    const auto pipe = std::make_shared<PipelineSubject>(open, plain);
     const auto params = [](Case& c) {
         SamplingParams drawn{.temperature = c.pick({0.0F, 0.7F, 1.2F}), .repetition_penalty = c.pick({1.0F, 1.2F})};
         c.given("temperature", drawn.temperature);
@@ -132,13 +134,12 @@ std::vector<Law> pipeline_law_list(const std::filesystem::path& model, std::size
          "Each token is handed to the sink before the next one is computed: n rows behind the prompt for event n.",
          [=](Case& c) {
              const std::vector<Token> prompt = begin(c);
-             const std::size_t before = pipe->rows();
-             std::vector<std::size_t> computed, expected;
-             CallbackSink sink([&](const TokenEvent&) { computed.push_back(pipe->rows() - before); });
+             RowsAtEvents sink(pipe->pipeline());
              const SamplingParams how = params(c);
              value_of(c, pipe->stream(c, prompt, {.max_tokens = 8, .ignore_stop_tokens = true}, how, sink));
+             std::vector<std::size_t> expected;
              for (std::size_t i = 0; i < 8; ++i) expected.push_back(prompt.size() + i);
-             c.equal("rows computed at each event", computed, expected);
+             c.equal("rows computed at each event", sink.rows, expected);
          },
          cases},
         {"pipeline.one_row_a_token",
@@ -148,10 +149,10 @@ std::vector<Law> pipeline_law_list(const std::filesystem::path& model, std::size
              const std::vector<Token> answer = pipe->tokens(c, prompt, 6);
              prompt = joined(prompt, answer);
              prompt.push_back(5);
-             const std::size_t before = pipe->rows();
+             const std::size_t before = (*pipe)->rows();
              pipe->tokens(c, prompt, 4);
              // The last token of an answer is sampled but not computed.
-             c.equal("rows computed for a prompt of 2 new tokens and 4 to answer", pipe->rows() - before, 2U + 3U);
+             c.equal("rows computed for a prompt of 2 new tokens and 4 to answer", (*pipe)->rows() - before, 2U + 3U);
          },
          cases},
         {"pipeline.one_call_or_many", "Tokens that are streamed are those of asking for one after the other.",
@@ -172,10 +173,7 @@ std::vector<Law> pipeline_law_list(const std::filesystem::path& model, std::size
              const Generated all = pipe->generate(
                  c, begin(c), {.max_tokens = 12, .seed = c.bits(), .ignore_stop_tokens = true}, params(c));
              std::string expected;
-             for (const Token token : all.sink.ids) {
-                 const auto& tokenizer = (*pipe)->tokenizer();
-                 if (!tokenizer.is_control(token)) expected += tokenizer.piece(token);
-             }
+             for (const Token token : all.sink.ids) expected += (*pipe)->shown(token);
              c.equal("text", all.sink.text(), oracle::repaired(expected));
          },
          cases},
@@ -184,7 +182,7 @@ std::vector<Law> pipeline_law_list(const std::filesystem::path& model, std::size
              const auto last = c.integer<std::size_t>(0, 5);
              c.given("last event", last);
              const Generated all =
-                 pipe->generate(c, begin(c), {.max_tokens = 8, .ignore_stop_tokens = true}, params(c), {last});
+                 pipe->generate(c, begin(c), {.max_tokens = 8, .ignore_stop_tokens = true}, params(c), last);
              c.equal("events", all.sink.ids.size(), last + 1);
              const GenerationResult result = value_of(c, all.result);
              c.expect(result.finish_reason == FinishReason::cancelled, "the reason is another than cancelled");
@@ -247,7 +245,7 @@ std::vector<Law> pipeline_law_list(const std::filesystem::path& model, std::size
              c.given("kept of the first text", kept);
              std::vector<Token> next(told.begin(), told.begin() + static_cast<std::ptrdiff_t>(kept));
              next = joined(next, pipe->prompt(c));
-             next.resize(std::min(next.size(), Loaded::context - 8));
+             next.resize(std::min(next.size(), context - 8));
              const std::vector<Token> reused = pipe->tokens(c, next, 8);
              (*pipe)->reset();
              c.equal("tokens", reused, pipe->tokens(c, next, 8));
@@ -255,8 +253,8 @@ std::vector<Law> pipeline_law_list(const std::filesystem::path& model, std::size
          cases},
         {"pipeline.way_of_computing_changes_nothing",
          "The tokens are the same from any batch size, thread count and layout of the weights.",
-         [=, other = std::make_shared<Loaded>(
-                 model, LoadOptions{.context = Loaded::context, .threads = 2, .batch = 7})](Case& c) {
+         [=, other = std::make_shared<PipelineSubject>(
+                 open, LoadOptions{.context = context, .threads = 2, .batch = 7})](Case& c) {
              const std::vector<Token> prompt = begin(c);
              (*other)->reset();
              const std::uint64_t seed = c.bits();
@@ -284,15 +282,14 @@ std::vector<Law> pipeline_law_list(const std::filesystem::path& model, std::size
         {"pipeline.finish_reasons", "The reason is what ended it: a stop token, the budget, or the context.",
          [=](Case& c) {
              const std::vector<Token> prompt = begin(c);
-             const std::size_t room = Loaded::context - prompt.size();
+             const std::size_t room = context - prompt.size();
              const auto reason = [&](const GenerateOptions& options, const SamplingParams& how, std::size_t events) {
                  const Generated all = pipe->generate(c, prompt, options, how);
                  c.equal("events", all.sink.ids.size(), events);
                  return value_of(c, all.result).finish_reason;
              };
-             const auto stop = (*pipe)->tokenizer().find_special("<|im_end|>");
-             c.expect(stop.has_value(), "the model has no token <|im_end|>");
-             const SamplingParams stopping{.logit_bias = {{*stop, 1e6F}}}, going{.logit_bias = {{*stop, -1e6F}}};
+             const Token stop = pipe->end_of_turn(c);
+             const SamplingParams stopping{.logit_bias = {{stop, 1e6F}}}, going{.logit_bias = {{stop, -1e6F}}};
              c.expect(reason({.max_tokens = c.integer<std::size_t>(1, 3)}, stopping, 1) == FinishReason::stop_token,
                       "a stop token ends it for another reason");
              c.expect(reason({.max_tokens = 3, .ignore_stop_tokens = true}, going, 3) == FinishReason::max_tokens,
@@ -324,7 +321,7 @@ std::vector<Law> pipeline_law_list(const std::filesystem::path& model, std::size
          "sampled.",
          [=](Case& c) {
              std::vector<Token> prompt = begin(c);
-             const auto vocabulary = static_cast<Token>((*pipe)->tokenizer().vocab_size());
+             const auto vocabulary = static_cast<Token>((*pipe)->vocab_size());
              switch (c.integer(0, 2)) {
                  case 0:
                      prompt.clear();
@@ -333,7 +330,7 @@ std::vector<Law> pipeline_law_list(const std::filesystem::path& model, std::size
                      prompt[c.integer<std::size_t>(0, prompt.size() - 1)] = c.pick({-1, vocabulary + 1000});
                      break;
                  default:
-                     prompt.resize(Loaded::context + c.integer<std::size_t>(0, 5), 7);
+                     prompt.resize(context + c.integer<std::size_t>(0, 5), 7);
              }
              c.given("bad prompt", prompt);
              const Generated all = pipe->generate(c, prompt, {.max_tokens = 2});
@@ -348,7 +345,7 @@ std::vector<Law> pipeline_law_list(const std::filesystem::path& model, std::size
 //! Checks all laws of a pipeline of these policies, inside a doctest test case.
 template <class P>
 void pipeline_laws(std::string_view subject, const std::filesystem::path& model, std::size_t cases = 8) {
-    check_laws(subject, pipeline_law_list<P>(model, cases));
+    check_laws(subject, pipeline_law_list(opener<P>(model), cases));
 }
 
 }  // namespace sluice::contracts

@@ -9,8 +9,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
-#include <limits>
 #include <memory>
 #include <set>
 #include <span>
@@ -18,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sluice/contracts/any_pipeline.hpp"
 #include "sluice/contracts/check.hpp"
 #include "sluice/contracts/draws.hpp"
 #include "sluice/contracts/fakes.hpp"
@@ -56,54 +55,48 @@ private:
 
 namespace detail {
 
-constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
-
 //! What is asked of a pipeline, and when the sink wants no more.
 struct Question {
     std::vector<Token> prompt;
     GenerateOptions options{.max_tokens = 16, .ignore_stop_tokens = true};
     SamplingParams params{};
-    std::size_t stop_at = never, cancel_at = never;  // numbers of events
+    std::size_t stop_at = RecordingSink::never, cancel_at = RecordingSink::never;  // numbers of events
 };
 
 //! All that can be known of an answer.
-struct Heard : RecordingSink {
-    Flow on_token(const TokenEvent& event) {
+struct Heard final : RecordingSink {
+    Heard(AnyPipeline& asked, const Question& question)
+        : RecordingSink(question.stop_at), pipe(&asked), before(asked.rows()), cancel_at(question.cancel_at) {}
+
+    Flow on_token(const TokenEvent& event) override {
         rows_at.push_back(rows());
         if (event.index == cancel_at) cancel = true;
         return RecordingSink::on_token(event);
     }
+    //! Computed so far for this question.
+    std::size_t rows() const { return pipe->rows() - before; }
 
-    std::function<std::size_t()> rows;
-    std::size_t cancel_at = never;
+    AnyPipeline* pipe;
+    std::size_t before, cancel_at;
     std::atomic<bool> cancel = false;
-    std::vector<std::size_t> rows_at;    // computed before each event, those of this question alone
-    std::size_t all_rows = 0, held = 0;  // computed at the end; left in the cache
+    std::vector<std::size_t> rows_at;  // before each event
+    std::size_t all_rows = 0;          // at the end
 };
 
-template <class Loaded>
-std::unique_ptr<Heard> ask(const Case& c, Loaded& pipe, const Question& question) {
-    auto heard = std::make_unique<Heard>();
-    heard->rows = [&pipe, before = pipe.rows()] { return pipe.rows() - before; };
-    heard->stop_at = question.stop_at;
-    heard->cancel_at = question.cancel_at;
+inline std::unique_ptr<Heard> ask(const Case& c, PipelineSubject& pipe, const Question& question) {
+    auto heard = std::make_unique<Heard>(pipe.pipeline(), question);
     GenerateOptions options = question.options;
     options.cancel = &heard->cancel;
     static_cast<void>(pipe.stream(c, question.prompt, options, question.params, *heard));
     heard->all_rows = heard->rows();
-    heard->held = pipe->cache().length(0);
     return heard;
 }
 
 //! A pipeline without guesses and one with, on the same file.
-template <class P, class Pipe>
 class Twins {
-    struct Plain : P {
-        using Drafter = draft::None;
-    };
-
 public:
-    explicit Twins(const std::filesystem::path& model) : plain_(model, options), guessing_(model, options) {}
+    Twins(const OpenPipeline& plain, const OpenPipeline& guessing)
+        : plain_(plain, options), guessing_(guessing, options) {}
 
     Question question(Case& c) {
         plain_->reset();
@@ -128,7 +121,7 @@ public:
         const auto kind = c.seed() % 6;
         c.given("end", kind);
         if (kind == 0) question.options.max_tokens = soon;
-        if (kind == 1) question.options.max_tokens = never;  // the context is full
+        if (kind == 1) question.options.max_tokens = RecordingSink::never;  // the context is full
         if (kind == 2) question.stop_at = soon;
         if (kind == 3) question.cancel_at = soon;
         if (kind == 4) {
@@ -139,10 +132,8 @@ public:
         }
         if (kind == 5) {
             question.options.ignore_stop_tokens = false;
-            const auto stop = plain_->tokenizer().find_special("<|im_end|>");
-            c.expect(stop.has_value(), "the model has no token <|im_end|>");
             question.params.temperature = 1.0F;
-            question.params.logit_bias = {{*stop, 10.0F}};
+            question.params.logit_bias = {{plain_.end_of_turn(c), 10.0F}};
         }
     }
 
@@ -169,23 +160,20 @@ public:
     }
 
     //! ... and that their caches hold as much.
-    void same_cache(const Case& c) {
-        c.equal("positions in the cache", guessing_->cache().length(0), plain_->cache().length(0));
-    }
+    void same_cache(const Case& c) { c.equal("positions in the cache", guessing_->held(), plain_->held()); }
 
 private:
     static constexpr LoadOptions options{.context = 64, .threads = 1, .batch = 64, .interleave_limit = 0};
-    LoadedPipeline<Plain, Pipeline<Counted<Plain>>> plain_;
-    LoadedPipeline<P, Pipe> guessing_;
+    PipelineSubject plain_, guessing_;
 };
 
 }  // namespace detail
 
-//! Of Pipeline<Counted<P>>, or of a Pipe that has its members, against the same policies without a drafter.
-template <class P, class Pipe = Pipeline<Counted<P>>>
-std::vector<Law> speculation_law_list(const std::filesystem::path& model, std::size_t cases = 12) {
+//! Of the pipelines that `guessing` gives, against those of `plain`, which are the same but for the drafter.
+inline std::vector<Law> speculation_law_list(const OpenPipeline& plain, const OpenPipeline& guessing,
+                                             std::size_t cases = 12) {
     using namespace detail;
-    const auto twins = std::make_shared<Twins<P, Pipe>>(model);
+    const auto twins = std::make_shared<Twins>(plain, guessing);
     return {
         {"speculation.same_answer",
          "Tokens, texts and usage are those without guesses, greedy or drawn, with penalties.",
@@ -208,7 +196,7 @@ std::vector<Law> speculation_law_list(const std::filesystem::path& model, std::s
              question.prompt = joined(question.prompt, first->ids);
              question.prompt.resize(std::min<std::size_t>(question.prompt.size(), 40));
              question.prompt.push_back(7);
-             question.cancel_at = question.stop_at = never;
+             question.cancel_at = question.stop_at = RecordingSink::never;
              question.options.stop.clear();
              twins->same_answer(c, question);
          },
@@ -240,10 +228,16 @@ std::vector<Law> speculation_law_list(const std::filesystem::path& model, std::s
     };
 }
 
-//! Checks that the drafter of these policies changes nothing, inside a doctest test case.
 template <class P>
+struct WithoutDrafter : P {
+    using Drafter = draft::None;
+};
+
+//! Checks that the drafter of these policies changes nothing, inside a doctest test case. Plain are the same policies
+//! without one.
+template <class P, class Plain = WithoutDrafter<P>>
 void speculation_laws(std::string_view subject, const std::filesystem::path& model, std::size_t cases = 12) {
-    check_laws(subject, speculation_law_list<P>(model, cases));
+    check_laws(subject, speculation_law_list(opener<Plain>(model), opener<P>(model), cases));
 }
 
 }  // namespace sluice::contracts

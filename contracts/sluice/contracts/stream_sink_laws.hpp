@@ -112,7 +112,8 @@ std::vector<Law> stream_sink_law_list() {
              if constexpr (requires { sink.on_finish(GenerationResult()); }) sink.on_finish({});
              c.equal("text received", sink.received(), events.text_of_first(events.size()));
          }},
-        {"stream_sink.passes_stop_on", "It answers go_on while the receiver takes events, and stop once it refuses.",
+        {"stream_sink.passes_stop_on",
+         "It answers go_on while the receiver takes events, and stop once it refuses one.",
          [](Case& c) {
              const EventSource events(c);
              W sink;
@@ -123,6 +124,8 @@ std::vector<Law> stream_sink_law_list() {
                  static_cast<void>(sink.received());
              }
              sink.refuse();
+             const bool may_write_nothing = taken + 1 == events.size() && events.texts().back().empty();
+             if (may_write_nothing) return;  // a stop token without text
              c.expect(events.send(sink, taken) == Flow::stop, "it goes on when the receiver refuses");
          }},
     };

@@ -35,6 +35,10 @@ inline constexpr Tolerance penalty_sum{1e-6, 1e-4};
 //! Absolute, of a sum of probabilities: those of samplers come from a float softmax, see `softmax`.
 inline constexpr double probability_sum = 1e-5;
 
+//! The logarithm of a probability: the difference of two logits is rounded by 2^-24, and so is the result; a sum of
+//! float exponentials, whose logarithm is taken in double, is right to 1e-5 of itself.
+inline constexpr Tolerance logprob{1e-6, 2e-5};
+
 //! Relative, of a token's probability to the best one's, for the same reason.
 inline constexpr double likelihood_ratio = 1e-5;
 
@@ -63,6 +67,10 @@ inline constexpr Tolerance rms_norm{2e-6, 1e-37};
 
 //! silu(x): e^-x to 1.5 ulp, a sum and a quotient. Absolute: e^88.02 = 1.7e38 stands for all that is larger.
 inline constexpr Tolerance silu{1e-6, 1e-36};
+
+//! sum((got - truth)^2) / sum(truth^2) of a small model's logits: each operation rounds by 2^-24, an error that norms,
+//! scores and two layers carry on. A fault of the computation gives 1e-4 and more.
+inline constexpr double forward_nmse = 1e-9;
 
 }  // namespace tolerance
 }  // namespace sluice::contracts

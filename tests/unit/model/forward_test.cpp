@@ -11,13 +11,15 @@
 #include <string_view>
 #include <vector>
 
+#include "sluice/contracts/reference_forward.hpp"
 #include "support/numbers.hpp"
-#include "support/reference_forward.hpp"
 #include "support/runner.hpp"
 #include "support/tiny_model.hpp"
 
 using namespace sluice;
 using namespace sluice::test;
+using contracts::ReferenceForward;
+using contracts::ReferenceRoundings;
 using quant::Format;
 
 namespace {

@@ -133,4 +133,19 @@ inline std::vector<Mutant> chat_template_mutants() {
     };
 }
 
+//! `real` is the template that chat::template_fit knows.
+inline std::vector<Mutant> template_fit_mutants(const std::string& real) {
+    const auto by_length = [real](std::string_view jinja) {
+        return jinja.size() >= real.size() ? chat::TemplateFit::same : chat::template_fit(jinja);
+    };
+    const auto to_the_byte = [real](std::string_view jinja) {
+        return jinja == real ? chat::TemplateFit::same : chat::TemplateFit::similar;
+    };
+    const auto known = "template_fit.knows_the_real_one", apart = "template_fit.tells_others_apart";
+    return {
+        {"knows a template by its length", apart, template_fit_law_list(by_length, real)},
+        {"heeds white space at the end", known, template_fit_law_list(to_the_byte, real)},
+    };
+}
+
 }  // namespace sluice::contracts

@@ -4,280 +4,249 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
-#include <limits>
+#include <functional>
+#include <memory>
 #include <span>
-#include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "sluice/contracts/any_pipeline.hpp"
 #include "sluice/contracts/fakes.hpp"
 #include "sluice/contracts/mutant.hpp"
 #include "sluice/contracts/pipeline_laws.hpp"
 #include "sluice/core/generation.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/cpu/kv_cache.hpp"
-#include "sluice/pipeline/pipeline.hpp"
 #include "sluice/pipeline/policies.hpp"
 #include "sluice/quant/sets.hpp"
 #include "sluice/sampler/standard.hpp"
-#include "sluice/sink/notify.hpp"
 
 namespace sluice::contracts {
 
 namespace mutants {
 
 using TruePolicies = Qwen3MoeCpu<quant::Q4_K_M>;
-using TruePipeline = Pipeline<Counted<TruePolicies>>;
-using Answer = Expected<GenerationResult>;
+using Answer = AnyPipeline::Result;
 
-//! A true pipeline, asked by way of a Fault.
-template <class Fault>
-class FaultyPipeline : public TruePipeline {
+//! What is asked of a pipeline: a fault changes it, or what comes of it.
+struct Request {
+    std::span<const Token> prompt;
+    GenerateOptions options;
+    StandardSampler& sampler;
+    AnySink& sink;
+
+    Answer of(AnyPipeline& pipe) const { return pipe.generate(prompt, options, sampler, sink); }
+};
+using PipelineFault = std::function<Answer(AnyPipeline&, Request)>;
+
+//! A true pipeline, asked by way of a fault.
+class FaultyPipeline : public PipelineAround {
 public:
-    static Expected<FaultyPipeline> load(const std::filesystem::path& path, const LoadOptions& options) {
-        SLUICE_ASSIGN(TruePipeline pipe, TruePipeline::load(path, options));
-        return FaultyPipeline(std::move(pipe));
-    }
-    template <class Sink>
+    FaultyPipeline(std::unique_ptr<AnyPipeline> pipe, PipelineFault fault)
+        : PipelineAround(std::move(pipe)), fault_(std::move(fault)) {}
+
     Answer generate(std::span<const Token> prompt, const GenerateOptions& options, StandardSampler& sampler,
-                    Sink& sink) {
-        return Fault::generate(static_cast<TruePipeline&>(*this), prompt, options, sampler, sink);
+                    AnySink& sink) override {
+        return fault_(inner(), {prompt, options, sampler, sink});
     }
 
 private:
-    explicit FaultyPipeline(TruePipeline pipe) : TruePipeline(std::move(pipe)) {}
+    PipelineFault fault_;
 };
 
-//! A fault that changes the options, by Change()(pipe, prompt, options).
+//! A fault that changes the options, by change(options, pipe, prompt).
 template <class Change>
-struct WithOptions {
-    template <class Sink>
-    static Answer generate(TruePipeline& pipe, std::span<const Token> prompt, GenerateOptions options,
-                           StandardSampler& sampler, Sink& sink) {
-        Change()(pipe, prompt, options);
-        return pipe.generate(prompt, options, sampler, sink);
-    }
-};
-using Prompt = std::span<const Token>;
-struct ConstantSeed {
-    void operator()(TruePipeline&, Prompt, GenerateOptions& options) const { options.seed = 42; }
-};
-struct SeedOfClock {
-    void operator()(TruePipeline&, Prompt, GenerateOptions& options) const { options.seed += ++clock; }
-    static inline std::uint64_t clock = 0;
-};
-struct SeedOfCall {
-    void operator()(TruePipeline&, Prompt prompt, GenerateOptions& options) const { options.seed += prompt.size(); }
-};
-struct SeedOfThreads {
-    void operator()(TruePipeline& pipe, Prompt, GenerateOptions& options) const { options.seed += pipe.threads(); }
-};
-struct WithoutStopStrings {
-    void operator()(TruePipeline&, Prompt, GenerateOptions& options) const { options.stop.clear(); }
-};
-struct ForgettingTheCache {
-    void operator()(TruePipeline& pipe, Prompt, GenerateOptions&) const { pipe.reset(); }
-};
+PipelineFault with_options(Change change) {
+    return [change](AnyPipeline& pipe, Request asked) mutable {
+        change(asked.options, pipe, asked.prompt);
+        return asked.of(pipe);
+    };
+}
+
+//! A fault of the answer, by change(result).
+template <class Change>
+PipelineFault with_answer(Change change) {
+    return [change](AnyPipeline& pipe, const Request& asked) {
+        Answer answer = asked.of(pipe);
+        if (answer.ok()) change(*answer);
+        return answer;
+    };
+}
 
 //! A fault of what the sink is told, by an Ear(sink) that listens in its place.
-template <template <class> class Ear>
-struct WithEar {
-    template <class Sink>
-    static Answer generate(TruePipeline& pipe, Prompt prompt, const GenerateOptions& options, StandardSampler& sampler,
-                           Sink& sink) {
-        Ear<Sink> ear(sink);
-        return pipe.generate(prompt, options, sampler, ear);
-    }
-};
-template <class Sink>
-class EarBase {
+template <class Ear>
+Answer with_ear(AnyPipeline& pipe, const Request& asked) {
+    Ear ear(asked.sink);
+    return pipe.generate(asked.prompt, asked.options, asked.sampler, ear);
+}
+class Ear : public AnySink {
 public:
-    explicit EarBase(Sink& sink) : sink_(&sink) {}
-    void on_finish(const GenerationResult& result) { notify_finish(*sink_, result); }
-    void on_error(const Status& error) { notify_error(*sink_, error); }
+    explicit Ear(AnySink& sink) : sink_(&sink) {}
+    Flow on_token(const TokenEvent& event) override { return sink_->on_token(event); }
+    void on_finish(const GenerationResult& result) override { sink_->on_finish(result); }
+    void on_error(const Status& error) override { sink_->on_error(error); }
 
 protected:
-    Sink* sink_;
+    AnySink* sink_;
 };
-template <class Sink>
-class Buffering : public EarBase<Sink> {
+class Buffering final : public Ear {
 public:
-    using EarBase<Sink>::EarBase;
-    Flow on_token(const TokenEvent& event) {
-        held_.on_token(event);
-        return Flow::go_on;
-    }
-    void on_finish(const GenerationResult& result) {
+    using Ear::Ear;
+    Flow on_token(const TokenEvent& event) override { return held_.on_token(event); }
+    void on_finish(const GenerationResult& result) override {
         for (std::size_t i = 0; i < held_.ids.size(); ++i) {
-            if (this->sink_->on_token({i, held_.ids[i], held_.texts[i], held_.stops[i]}) == Flow::stop) break;
+            if (sink_->on_token({i, held_.ids[i], held_.texts[i], held_.stops[i]}) == Flow::stop) break;
         }
-        EarBase<Sink>::on_finish(result);
+        sink_->on_finish(result);
     }
 
 private:
     RecordingSink held_;
 };
-template <class Sink>
-struct DeafToStop : EarBase<Sink> {
-    using EarBase<Sink>::EarBase;
-    Flow on_token(const TokenEvent& event) {
-        static_cast<void>(this->sink_->on_token(event));
+struct DeafToStop final : Ear {
+    using Ear::Ear;
+    Flow on_token(const TokenEvent& event) override {
+        static_cast<void>(sink_->on_token(event));
         return Flow::go_on;
     }
 };
-template <class Sink>
-struct Trimming : EarBase<Sink> {
-    using EarBase<Sink>::EarBase;
-    Flow on_token(TokenEvent event) {
-        while (event.text.starts_with(' ')) event.text.remove_prefix(1);
-        return this->sink_->on_token(event);
+struct Trimming final : Ear {
+    using Ear::Ear;
+    Flow on_token(const TokenEvent& event) override {
+        TokenEvent trimmed = event;
+        while (trimmed.text.starts_with(' ')) trimmed.text.remove_prefix(1);
+        return sink_->on_token(trimmed);
     }
 };
-template <class Sink>
-struct SilentAboutErrors : EarBase<Sink> {
-    using EarBase<Sink>::EarBase;
-    Flow on_token(const TokenEvent& event) { return this->sink_->on_token(event); }
-    void on_error(const Status&) {}
-};
-
-//! A fault of the answer, by Change()(result).
-template <class Change>
-struct WithAnswer {
-    template <class Sink>
-    static Answer generate(TruePipeline& pipe, Prompt prompt, const GenerateOptions& options, StandardSampler& sampler,
-                           Sink& sink) {
-        Answer answer = pipe.generate(prompt, options, sampler, sink);
-        if (answer.ok()) Change()(*answer);
-        return answer;
-    }
-};
-struct ReasonAlwaysLength {
-    void operator()(GenerationResult& result) const { result.finish_reason = FinishReason::max_tokens; }
-};
-struct PromptWithoutCached {
-    void operator()(GenerationResult& result) const { result.usage.prompt_tokens -= result.usage.cached_tokens; }
+struct SilentAboutErrors final : Ear {
+    using Ear::Ear;
+    void on_error(const Status&) override {}
 };
 
 //! Samples at temperature 1, whatever was asked for.
-struct DrawingAlways {
-    template <class Sink>
-    static Answer generate(TruePipeline& pipe, Prompt prompt, const GenerateOptions& options, StandardSampler&,
-                           Sink& sink) {
-        SLUICE_ASSIGN(StandardSampler drawing, make_standard_sampler({.temperature = 1.0F}));
-        return pipe.generate(prompt, options, drawing, sink);
-    }
-};
+inline Answer drawing_always(AnyPipeline& pipe, const Request& asked) {
+    SLUICE_ASSIGN(StandardSampler drawing, make_standard_sampler({.temperature = 1.0F}));
+    return pipe.generate(asked.prompt, asked.options, drawing, asked.sink);
+}
 
 //! Cuts a prompt that is too long.
-struct CuttingPrompts {
-    template <class Sink>
-    static Answer generate(TruePipeline& pipe, Prompt prompt, const GenerateOptions& options, StandardSampler& sampler,
-                           Sink& sink) {
-        return pipe.generate(prompt.first(std::min(prompt.size(), pipe.context() - 1)), options, sampler, sink);
-    }
-};
+inline Answer cutting_prompts(AnyPipeline& pipe, Request asked) {
+    asked.prompt = asked.prompt.first(std::min(asked.prompt.size(), pipe.context() - 1));
+    return asked.of(pipe);
+}
 
 //! Computes the whole text anew for each token.
-struct RecomputingEachToken {
-    template <class Sink>
-    static Answer generate(TruePipeline& pipe, Prompt prompt, const GenerateOptions& options, StandardSampler& sampler,
-                           Sink& sink) {
-        std::vector<Token> text(prompt.begin(), prompt.end());
-        GenerateOptions one = options;
-        one.max_tokens = 1;
-        for (std::size_t i = 0; i + 1 < options.max_tokens && text.size() + 1 < pipe.context(); ++i) {
-            RecordingSink heard;
-            pipe.reset();
-            SLUICE_TRY(pipe.generate(Prompt(text), one, sampler, heard).ok() ? Status()
-                                                                             : Status(Errc::numeric, "", ""));
-            text.push_back(heard.ids.front());
-            if (sink.on_token({i, heard.ids.front(), heard.texts.front(), heard.stops.front()}) == Flow::stop) break;
-        }
+inline Answer recomputing_each_token(AnyPipeline& pipe, Request asked) {
+    const std::size_t count = asked.options.max_tokens;
+    std::vector<Token> text(asked.prompt.begin(), asked.prompt.end());
+    asked.options.max_tokens = 1;
+    for (std::size_t i = 0; i + 1 < count && text.size() + 1 < pipe.context(); ++i) {
+        RecordingSink heard;
         pipe.reset();
-        return pipe.generate(Prompt(text), one, sampler, sink);
+        const Answer one = pipe.generate(text, asked.options, asked.sampler, heard);
+        if (!one.ok()) return one;
+        text.push_back(heard.ids.front());
+        if (asked.sink.on_token({i, text.back(), heard.texts.front(), heard.stops.front()}) == Flow::stop) break;
     }
-};
+    pipe.reset();
+    asked.prompt = text;
+    return asked.of(pipe);
+}
 
-using HalfCache = cpu::KvCacheF16;
+enum class CacheFault { truncates_too_much, keeps_old_keys, loses_the_beginning };
 
-//! A truncation that keeps one position less than it was told.
-struct CacheTruncatingTooMuch : HalfCache {
-    using HalfCache::HalfCache;
-    void truncate(std::size_t sequence, std::size_t length) {
-        HalfCache::truncate(sequence, length > 0 ? length - 1 : 0);
-    }
-};
+//! A cache with the fault that was set last.
+class FaultyCache : public cpu::KvCacheF16 {
+    using Base = cpu::KvCacheF16;
 
-//! Does not write again where something was written before a rewind.
-struct CacheKeepingOldKeys : HalfCache {
-    using HalfCache::HalfCache;
+public:
+    static inline CacheFault next_fault = CacheFault::truncates_too_much;
+
+    using Base::Base;
+
+    //! Does not write again where something was written before a rewind.
     void write(KvHead head, std::size_t position, const float* key, const float* value) {
-        const bool rewound = position < longest && position >= length(head.sequence);
-        if (!rewound || position % 2 == 0) HalfCache::write(head, position, key, value);
+        const bool rewound = position < longest_ && position >= length(head.sequence);
+        if (fault_ == CacheFault::keeps_old_keys && rewound && position % 2 == 1) return;
+        Base::write(head, position, key, value);
+    }
+    //! Loses the first positions once the prompt is computed.
+    Handle key(KvHead head, std::size_t position) const {
+        const std::size_t held = fault_ == CacheFault::loses_the_beginning ? length(head.sequence) : 0;
+        return Base::key(head, std::max(position, held / 2));
     }
     void advance(std::size_t sequence, std::size_t length) {
-        longest = std::max(longest, length);
-        HalfCache::advance(sequence, length);
+        longest_ = std::max(longest_, length);
+        Base::advance(sequence, length);
     }
+    //! Keeps one position less than it was told.
     void truncate(std::size_t sequence, std::size_t length) {
-        HalfCache::truncate(sequence, length);
-        if (length == 0) longest = 0;
+        if (length == 0) longest_ = 0;
+        const bool less = fault_ == CacheFault::truncates_too_much && length > 0;
+        Base::truncate(sequence, less ? length - 1 : length);
     }
-    std::size_t longest = 0;
-};
 
-//! Loses the first positions once the prompt is computed.
-struct CacheLosingTheBeginning : HalfCache {
-    using HalfCache::HalfCache;
-    Handle key(KvHead head, std::size_t position) const {
-        const std::size_t held = length(head.sequence);
-        return HalfCache::key(head, held > 0 ? std::max(position, held / 2) : position);
-    }
+private:
+    CacheFault fault_ = next_fault;
+    std::size_t longest_ = 0;
 };
-
-template <class Cache>
-struct WithCache : TruePolicies {
-    using KvCache = Cache;
+struct WithFaultyCache : TruePolicies {
+    using KvCache = FaultyCache;
 };
 
 }  // namespace mutants
 
-//! On the same model file as the laws.
+//! On a small model file, as for the laws.
 inline std::vector<Mutant> pipeline_mutants(const std::filesystem::path& model) {
     using namespace mutants;
     constexpr std::size_t cases = 100;
-    const auto faulty = [&]<class Fault>(Fault, std::string_view name, std::string_view law) {
-        return Mutant{name, law, pipeline_law_list<TruePolicies, FaultyPipeline<Fault>>(model, cases)};
+    const auto faulty = [&](PipelineFault fault, std::string_view name, std::string_view law) {
+        const auto open = [fault, open = opener<TruePolicies>(model)](const LoadOptions& options) {
+            return std::make_unique<FaultyPipeline>(open(options), fault);
+        };
+        return Mutant{name, law, pipeline_law_list(open, cases)};
     };
-    const auto with_cache = [&]<class Cache>(std::type_identity<Cache>, std::string_view name, std::string_view law) {
-        return Mutant{name, law, pipeline_law_list<WithCache<Cache>>(model, cases)};
+    const auto with_cache = [&](CacheFault fault, std::string_view name, std::string_view law) {
+        FaultyCache::next_fault = fault;
+        return Mutant{name, law, pipeline_law_list(opener<WithFaultyCache>(model), cases)};
     };
-    const auto reuse = "pipeline.reuse_changes_nothing";
+    using Options = GenerateOptions;
+    using Prompt = std::span<const Token>;
+    using Result = GenerationResult;
+    const auto always_42 = [](Options& options, AnyPipeline&, Prompt) { options.seed = 42; };
+    const auto by_clock = [clock = 0U](Options& options, AnyPipeline&, Prompt) mutable { options.seed += ++clock; };
+    const auto by_call = [](Options& options, AnyPipeline&, Prompt prompt) { options.seed += prompt.size(); };
+    const auto by_threads = [](Options& options, AnyPipeline& pipe, Prompt) { options.seed += pipe.threads(); };
+    const auto no_stop = [](Options& options, AnyPipeline&, Prompt) { options.stop.clear(); };
+    const auto no_stop_token = [](Options& options, AnyPipeline&, Prompt) { options.ignore_stop_tokens = true; };
+    const auto no_cache = [](Options&, AnyPipeline& pipe, Prompt) { pipe.reset(); };
+    const auto length_always = [](Result& result) { result.finish_reason = FinishReason::max_tokens; };
+    const auto without_cached = [](Result& result) { result.usage.prompt_tokens -= result.usage.cached_tokens; };
+    const auto row = "pipeline.one_row_a_token", reuse = "pipeline.reuse_changes_nothing",
+               bad = "pipeline.bad_prompts_are_errors";
     return {
-        faulty(WithEar<Buffering>(), "buffers events to the end", "pipeline.event_before_next_step"),
-        faulty(RecomputingEachToken(), "computes the text anew for each token", "pipeline.one_row_a_token"),
-        faulty(WithOptions<ForgettingTheCache>(), "forgets the cache between calls", "pipeline.one_row_a_token"),
-        faulty(WithOptions<SeedOfCall>(), "draws by the call", "pipeline.one_call_or_many"),
-        faulty(WithEar<Trimming>(), "trims the text of each token", "pipeline.text_is_the_tokens"),
-        faulty(WithEar<DeafToStop>(), "does not hear the sink's stop", "pipeline.sink_ends_it"),
-        faulty(DrawingAlways(), "draws at temperature 0", "pipeline.greedy_is_deterministic"),
-        faulty(WithOptions<SeedOfClock>(), "takes the time for a seed", "pipeline.same_seed_same_tokens"),
-        faulty(WithOptions<ConstantSeed>(), "ignores the seed", "pipeline.seeds_differ"),
-        with_cache(std::type_identity<CacheLosingTheBeginning>(), "loses the keys of the beginning",
+        faulty(with_ear<Buffering>, "buffers events to the end", "pipeline.event_before_next_step"),
+        faulty(recomputing_each_token, "computes the text anew for each token", row),
+        faulty(with_options(no_cache), "forgets the cache between calls", row),
+        faulty(with_options(by_call), "draws by the call", "pipeline.one_call_or_many"),
+        faulty(with_ear<Trimming>, "trims the text of each token", "pipeline.text_is_the_tokens"),
+        faulty(with_ear<DeafToStop>, "does not hear the sink's stop", "pipeline.sink_ends_it"),
+        faulty(drawing_always, "draws at temperature 0", "pipeline.greedy_is_deterministic"),
+        faulty(with_options(by_clock), "takes the time for a seed", "pipeline.same_seed_same_tokens"),
+        faulty(with_options(always_42), "ignores the seed", "pipeline.seeds_differ"),
+        with_cache(CacheFault::loses_the_beginning, "loses the keys of the beginning",
                    "pipeline.cached_equals_recomputed"),
-        with_cache(std::type_identity<CacheTruncatingTooMuch>(), "truncates the cache by one too many", reuse),
-        with_cache(std::type_identity<CacheKeepingOldKeys>(), "keeps old keys after a rewind", reuse),
-        faulty(WithOptions<SeedOfThreads>(), "draws by the number of threads",
-               "pipeline.way_of_computing_changes_nothing"),
-        faulty(WithAnswer<PromptWithoutCached>(), "does not count cached tokens", "pipeline.usage_counts"),
-        faulty(WithAnswer<ReasonAlwaysLength>(), "gives one reason for all ends", "pipeline.finish_reasons"),
-        faulty(WithOptions<WithoutStopStrings>(), "ignores stop strings", "pipeline.stop_string_is_not_shown"),
-        faulty(CuttingPrompts(), "cuts a prompt that is too long", "pipeline.bad_prompts_are_errors"),
-        faulty(WithEar<SilentAboutErrors>(), "tells the sink of no error", "pipeline.bad_prompts_are_errors"),
+        with_cache(CacheFault::truncates_too_much, "truncates the cache by one too many", reuse),
+        with_cache(CacheFault::keeps_old_keys, "keeps old keys after a rewind", reuse),
+        faulty(with_options(by_threads), "draws by the number of threads", "pipeline.way_of_computing_changes_nothing"),
+        faulty(with_answer(without_cached), "does not count cached tokens", "pipeline.usage_counts"),
+        faulty(with_answer(length_always), "gives one reason for all ends", "pipeline.finish_reasons"),
+        faulty(with_options(no_stop_token), "runs on behind a stop token", "pipeline.finish_reasons"),
+        faulty(with_options(no_stop), "ignores stop strings", "pipeline.stop_string_is_not_shown"),
+        faulty(cutting_prompts, "cuts a prompt that is too long", bad),
+        faulty(with_ear<SilentAboutErrors>, "tells the sink of no error", bad),
     };
 }
 

@@ -6,11 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "sluice/contracts/any_pipeline.hpp"
 #include "sluice/contracts/fakes.hpp"
 #include "sluice/contracts/mutant.hpp"
 #include "sluice/contracts/mutants/pipeline_mutants.hpp"
@@ -19,8 +21,6 @@
 #include "sluice/core/types.hpp"
 #include "sluice/pipeline/answer.hpp"
 #include "sluice/pipeline/loaded_model.hpp"
-#include "sluice/pipeline/policies.hpp"
-#include "sluice/quant/sets.hpp"
 #include "sluice/sampler/standard.hpp"
 #include "sluice/sink/notify.hpp"
 
@@ -44,49 +44,34 @@ enum class SpeculationFault {
     never_guesses,
 };
 
-struct ToldPolicies : Qwen3MoeCpu<quant::Q4_K_M> {
-    using Drafter = ToldDrafter;
-};
-
-//! Has the members of a Pipeline that the laws use. One forward pass computes a whole prompt.
-class PlainSpeculation {
-    using P = Counted<ToldPolicies>;
+//! A plain loop in the place of a pipeline's own. One forward pass computes a whole prompt.
+class PlainSpeculation : public PipelineAround {
+    using P = Counted<TruePolicies>;
     using Fault = SpeculationFault;
 
 public:
-    static inline Fault next_fault = Fault::none;  //!< of what load() gives
-
-    static Expected<PlainSpeculation> load(const std::filesystem::path& path, const LoadOptions& options) {
-        SLUICE_ASSIGN(LoadedModel<P> model, LoadedModel<P>::load(path, options));
-        return PlainSpeculation(std::move(model));
+    static OpenPipeline opener(const std::filesystem::path& model, Fault fault) {
+        return [=](const LoadOptions& options) {
+            return std::make_unique<PlainSpeculation>(contracts::opener<TruePolicies>(model)(options),
+                                                      value_or_throw(LoadedModel<P>::load(model, options)), fault);
+        };
     }
+    PlainSpeculation(std::unique_ptr<AnyPipeline> true_one, LoadedModel<P> model, Fault fault)
+        : PipelineAround(std::move(true_one)), fault_(fault), model_(std::move(model)) {}
 
-    template <class Sink>
-    Expected<GenerationResult> generate(std::span<const Token> prompt, const GenerateOptions& options,
-                                        StandardSampler& sampler, Sink& sink) {
-        Buffering<Sink> ear(sink);
-        if (fault_ == Fault::tells_at_the_end) return tell(run(prompt, options, sampler, ear), ear);
-        return tell(run(prompt, options, sampler, sink), sink);
+    Answer generate(std::span<const Token> prompt, const GenerateOptions& options, StandardSampler& sampler,
+                    AnySink& sink) override {
+        Buffering buffer(sink);
+        AnySink& ear = fault_ == Fault::tells_at_the_end ? buffer : sink;
+        Answer answer = run(prompt, options, sampler, ear);
+        notify_outcome(ear, answer);
+        return answer;
     }
-
-    void reset() { model_.cache.truncate(0, 0); }
-    Expected<std::vector<Token>> text_prompt(std::string_view text) const { return model_.text_prompt(text); }
-    const BpeTokenizer& tokenizer() const { return model_.vocabulary.tokenizer; }
-    const model::Hyperparameters& hyperparameters() const { return model_.hyperparameters; }
-    const typename P::KvCache& cache() const { return model_.cache; }
+    void reset() override { model_.cache.truncate(0, 0); }
+    std::size_t held() const override { return model_.cache.length(0); }
 
 private:
-    explicit PlainSpeculation(LoadedModel<P> model) : model_(std::move(model)) {}
-
-    template <class Sink>
-    static Expected<GenerationResult> tell(Expected<GenerationResult> result, Sink& sink) {
-        notify_outcome(sink, result);
-        return result;
-    }
-
-    template <class Sink>
-    Expected<GenerationResult> run(std::span<const Token> prompt, const GenerateOptions& options,
-                                   StandardSampler& sampler, Sink& sink) {
+    Answer run(std::span<const Token> prompt, const GenerateOptions& options, StandardSampler& sampler, AnySink& sink) {
         SLUICE_ASSIGN(sluice::Answer answer, sluice::Answer::create(options, model_.context - prompt.size()));
         GenerationResult result;
         result.usage = {prompt.size(), 0, reuse(prompt)};
@@ -95,7 +80,7 @@ private:
         std::vector<Token> guesses;
         while (!answer.end()) {
             for (std::size_t row = 0; !answer.end(); ++row) {
-                SLUICE_ASSIGN(Token token, sampler.sample(logits(row), context(options, row, guesses)));
+                SLUICE_ASSIGN(Token token, sampler.sample(logits(row), sample_context(options, row, guesses)));
                 if (fault_ == Fault::trusts_guesses && row < guesses.size()) token = guesses[row];
                 history_.push_back(token);
                 const Flow flow = sink.on_token(answer.add(model_.vocabulary, token));
@@ -154,7 +139,7 @@ private:
         return std::span(logits_).subspan(row * model_.forward.vocab(), model_.forward.vocab());
     }
 
-    SampleContext context(const GenerateOptions& options, std::size_t row, std::span<const Token> guesses) {
+    SampleContext sample_context(const GenerateOptions& options, std::size_t row, std::span<const Token> guesses) {
         std::size_t position = history_.size();
         if (fault_ == Fault::draws_by_the_pass) position -= row;
         seen_ = history_;
@@ -164,7 +149,7 @@ private:
         return {seen_, options.seed, 0, static_cast<std::uint32_t>(position)};
     }
 
-    SpeculationFault fault_ = next_fault;
+    SpeculationFault fault_;
     LoadedModel<P> model_;
     ToldDrafter drafter_{0};
     std::vector<float> logits_;
@@ -173,13 +158,13 @@ private:
 
 }  // namespace mutants
 
-//! On the same model file as the laws.
+//! On a small model file, as for the laws.
 inline std::vector<Mutant> speculation_mutants(const std::filesystem::path& model) {
     using namespace mutants;
     using Fault = SpeculationFault;
     const auto mutant = [&](Fault fault, std::string_view name, std::string_view law) {
-        PlainSpeculation::next_fault = fault;
-        return Mutant{name, law, speculation_law_list<ToldPolicies, PlainSpeculation>(model, 8)};
+        return Mutant{name, law,
+                      speculation_law_list(opener<TruePolicies>(model), PlainSpeculation::opener(model, fault), 200)};
     };
     const std::string_view answer = "speculation.same_answer", end = "speculation.same_end",
                            conversation = "speculation.same_conversation", rows = "speculation.counts_rows";

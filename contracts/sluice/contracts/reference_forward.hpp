@@ -7,13 +7,14 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
-#include <doctest/doctest.h>
+#include <limits>
 #include <map>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "sluice/contracts/expect_value.hpp"
 #include "sluice/contracts/oracles.hpp"
 #include "sluice/contracts/transformer_oracles.hpp"
 #include "sluice/core/buffer.hpp"
@@ -24,7 +25,7 @@
 #include "sluice/quant/row.hpp"
 #include "sluice/quant/sets.hpp"
 
-namespace sluice::test {
+namespace sluice::contracts {
 
 //! Roundings that the model under test makes on purpose, to be made here too.
 struct ReferenceRoundings {
@@ -32,22 +33,16 @@ struct ReferenceRoundings {
     bool half_cache = false;        //!< keys and values to half precision
 };
 
-namespace oracle = contracts::oracle;
-
 class ReferenceForward {
     using Vector = std::vector<double>;
 
 public:
     explicit ReferenceForward(const gguf::File& file, ReferenceRoundings roundings = {}) : roundings_(roundings) {
         const auto size = [&](const char* name) {
-            const auto value = file.get<std::uint32_t>(std::string("qwen3moe.") + name);
-            REQUIRE_MESSAGE(value.ok(), value.status().message());
-            return std::size_t{*value};
+            return std::size_t{value_or_throw(file.get<std::uint32_t>(std::string("qwen3moe.") + name))};
         };
         const auto number = [&](const char* name) {
-            const auto value = file.get<float>(std::string("qwen3moe.") + name);
-            REQUIRE_MESSAGE(value.ok(), value.status().message());
-            return static_cast<double>(*value);
+            return static_cast<double>(value_or_throw(file.get<float>(std::string("qwen3moe.") + name)));
         };
         layers_ = size("block_count");
         heads_ = size("attention.head_count");
@@ -61,7 +56,7 @@ public:
     }
 
     //! Logits [tokens, vocab] of one sequence from position 0.
-    Vector operator()(std::span<const Token> tokens) const {
+    Vector operator()(std::span<const Token> tokens) {
         std::vector<Vector> x;
         const Weight& embedding = weight("token_embd.weight");
         for (const Token token : tokens) {
@@ -79,6 +74,10 @@ public:
         return logits;
     }
 
+    //! The least distance so far, in probability, of an expert that was chosen and one that was not: where it is as
+    //! small as rounding errors, another computation may choose the other.
+    double closest_choice() const { return closest_choice_; }
+
 private:
     struct Weight {
         std::size_t cols;
@@ -95,7 +94,7 @@ private:
 
     const Weight& weight(const std::string& name) const { return weights_.at(name); }
 
-    void layer(const std::string& block, std::vector<Vector>& x) const {
+    void layer(const std::string& block, std::vector<Vector>& x) {
         std::vector<Vector> keys, values;
         for (std::size_t position = 0; position < x.size(); ++position) {
             const Vector normed = normalize(x[position], weight(block + "attn_norm.weight"));
@@ -116,9 +115,13 @@ private:
         for (Vector& row : x) add(row, experts(block, normalize(row, weight(block + "ffn_norm.weight"))));
     }
 
-    Vector experts(const std::string& block, const Vector& x) const {
+    Vector experts(const std::string& block, const Vector& x) {
         const Vector scores = oracle::softmax(multiply(weight(block + "ffn_gate_inp.weight"), x));
-        const std::vector<std::size_t> order = oracle::largest(scores, used_);
+        std::vector<std::size_t> order = oracle::largest(scores, std::min(used_ + 1, experts_));
+        if (used_ < experts_) {
+            closest_choice_ = std::min(closest_choice_, scores[order[used_ - 1]] - scores[order[used_]]);
+            order.pop_back();
+        }
         double total = 0.0;
         for (const std::size_t e : order) total += scores[e];
         Vector sum(x.size(), 0.0);
@@ -200,7 +203,8 @@ private:
     ReferenceRoundings roundings_;
     std::size_t layers_ = 0, heads_ = 0, kv_heads_ = 0, dim_ = 0, experts_ = 0, used_ = 0;
     double eps_ = 0.0, theta_ = 0.0;
+    double closest_choice_ = std::numeric_limits<double>::infinity();
     std::map<std::string, Weight, std::less<>> weights_;
 };
 
-}  // namespace sluice::test
+}  // namespace sluice::contracts
