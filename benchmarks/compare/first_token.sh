@@ -26,6 +26,7 @@ if [ $# -lt 2 ]; then
     sed -n 's/^#  *first_token.sh/usage: first_token.sh/p' "$0" >&2
     exit 2
 fi
+sh "$(dirname "$0")/../../samples/tools/need_packages.sh" time
 model=$1
 shift
 times=$(mktemp) one=$(mktemp)
