@@ -23,8 +23,8 @@
 
 namespace sluice::bench {
 
-//! What is timed: the first `tokens` after `depth` others, of each of several sequences. Decoding advances them together;
-//! prompts come one after the other.
+//! What is timed: the first `tokens` after `depth` others, of each of several sequences. Decoding advances them
+//! together; prompts come one after the other.
 struct Test {
     enum class Kind { prefill, decode };
     Kind kind = Kind::prefill;
