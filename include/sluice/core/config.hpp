@@ -33,6 +33,15 @@
 #define SLUICE_INLINE_LAMBDA
 #endif
 
+//! Stands before a short loop over registers: it is unrolled at -O2 too, where g++ would keep the registers in memory.
+#if defined(__clang__) || defined(__CUDACC__)
+#define SLUICE_UNROLL _Pragma("unroll")
+#elif defined(__GNUC__)
+#define SLUICE_UNROLL _Pragma("GCC unroll 16")
+#else
+#define SLUICE_UNROLL
+#endif
+
 //! Returns the error of `expr` (a Status or an Expected) from the enclosing function, if it is one.
 #define SLUICE_TRY(expr)                                                                 \
     do {                                                                                 \

@@ -209,28 +209,38 @@ private:
                     std::size_t last, float* scores) const {
         constexpr std::size_t positions = simd::lanes / Heads, width = tile / Heads;
         typename V::F32 products[simd::lanes];  // [head, position]
+        SLUICE_UNROLL
         for (std::size_t p = 0; p < positions; p += width) {
             using Stored = decltype(cache.key(task.head, first));
             Stored keys[width];
+            SLUICE_UNROLL
             for (std::size_t w = 0; w < width; ++w) keys[w] = cache.key(task.head, std::min(first + p + w, last));
             typename V::F32 dots[Heads][width];
+            SLUICE_UNROLL
             for (auto& of_head : dots) {
+                SLUICE_UNROLL
                 for (auto& dot : of_head) dot = V::zero();
             }
             for (std::size_t i = 0; i < shape_.head_dim; i += simd::lanes) {
                 typename V::F32 k[width];
+                SLUICE_UNROLL
                 for (std::size_t w = 0; w < width; ++w) k[w] = keys[w].template load<V>(i);
+                SLUICE_UNROLL
                 for (std::size_t t = 0; t < Heads; ++t) {
                     const auto q = V::load(queries[t] + i);
+                    SLUICE_UNROLL
                     for (std::size_t w = 0; w < width; ++w) dots[t][w] = V::fma(q, k[w], dots[t][w]);
                 }
             }
+            SLUICE_UNROLL
             for (std::size_t t = 0; t < Heads; ++t) {
+                SLUICE_UNROLL
                 for (std::size_t w = 0; w < width; ++w) products[t * positions + p + w] = dots[t][w];
             }
         }
         float of_heads[simd::lanes];
         V::store(of_heads, V::mul(V::sums(products), V::set(scale_)));
+        SLUICE_UNROLL
         for (std::size_t t = 0; t < Heads; ++t) std::copy_n(of_heads + t * positions, positions, scores + t * chunk);
     }
 
@@ -302,19 +312,26 @@ private:
             return to.values + (m + t) * shape_.head_dim + i + w * simd::lanes;
         };
         typename V::F32 mixed[Heads][Width];
+        SLUICE_UNROLL
         for (std::size_t t = 0; t < Heads; ++t) {
+            SLUICE_UNROLL
             for (std::size_t w = 0; w < Width; ++w) mixed[t][w] = V::load(element(t, w));
         }
         for (std::size_t position = positions.first; position < positions.last; ++position) {
             const auto value = cache.value(task.head, position);
             typename V::F32 v[Width];
+            SLUICE_UNROLL
             for (std::size_t w = 0; w < Width; ++w) v[w] = value.template load<V>(i + w * simd::lanes);
+            SLUICE_UNROLL
             for (std::size_t t = 0; t < Heads; ++t) {
                 const auto weight = V::set(task.scores[(m + t) * chunk + position - at]);
+                SLUICE_UNROLL
                 for (std::size_t w = 0; w < Width; ++w) mixed[t][w] = V::fma(weight, v[w], mixed[t][w]);
             }
         }
+        SLUICE_UNROLL
         for (std::size_t t = 0; t < Heads; ++t) {
+            SLUICE_UNROLL
             for (std::size_t w = 0; w < Width; ++w) V::store(element(t, w), mixed[t][w]);
         }
     }

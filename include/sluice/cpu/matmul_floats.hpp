@@ -7,6 +7,7 @@
 #include <span>
 
 #include "sluice/concepts/quantization.hpp"
+#include "sluice/core/config.hpp"
 #include "sluice/cpu/row_tile.hpp"
 #include "sluice/cpu/simd.hpp"
 #include "sluice/quant/bf16.hpp"
@@ -34,9 +35,12 @@ template <FloatFormat F, class V, std::size_t R, std::size_t C>
 SLUICE_INLINE void add_products(const RowTile& tile, std::size_t from, const Column<quant::F32View>* columns,
                                 std::size_t i, std::size_t n, typename V::F32 (&acc)[R][C]) {
     typename V::F32 x[C];
+    SLUICE_UNROLL
     for (std::size_t c = 0; c < C; ++c) x[c] = load_floats<quant::F32, V>(columns[c].x.x + i, n);
+    SLUICE_UNROLL
     for (std::size_t r = 0; r < R; ++r) {
         const auto w = load_floats<F, V>(tile.at<typename F::Block>(from + r, 0) + i, n);
+        SLUICE_UNROLL
         for (std::size_t c = 0; c < C; ++c) acc[r][c] = V::fma(w, x[c], acc[r][c]);
     }
 }
@@ -47,13 +51,17 @@ void multiply_columns(const RowTile& tile, std::size_t k, const Column<quant::F3
                       std::size_t n) {
     for (std::size_t from = 0; from < n; from += R) {
         typename V::F32 acc[R][C];
+        SLUICE_UNROLL
         for (auto& row : acc) {
+            SLUICE_UNROLL
             for (auto& sum : row) sum = V::zero();
         }
         std::size_t i = 0;
         for (; i + simd::lanes <= k; i += simd::lanes) add_products<F, V>(tile, from, columns, i, simd::lanes, acc);
         if (i < k) add_products<F, V>(tile, from, columns, i, k - i, acc);
+        SLUICE_UNROLL
         for (std::size_t r = 0; r < R; ++r) {
+            SLUICE_UNROLL
             for (std::size_t c = 0; c < C; ++c) {
                 const float sum = V::sum(acc[r][c]);
                 if (from + r < n) columns[c].y[first_row + from + r] = sum;

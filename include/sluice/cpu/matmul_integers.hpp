@@ -50,7 +50,9 @@ SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typena
     for_each_constant<L::groups / together>([&](auto turn) SLUICE_INLINE_LAMBDA {
         constexpr std::size_t first = turn() * together;
         typename V::I32 sum[together][C];
+        SLUICE_UNROLL
         for (std::size_t c = 0; c < C; ++c) {
+            SLUICE_UNROLL
             for (std::size_t g = 0; g < together; ++g) sum[g][c] = V::zero_i32();
             if constexpr (!T::has_scales) {  // so the bias of all levels comes off at once
                 static_assert(L::groups == 1 && L::group == 32);
@@ -58,10 +60,12 @@ SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typena
                 sum[0][c] = V::dot2_each(sum[0][c], V::set_i32(minus_bias), x[c].sums + begin / 16);
             }
         }
+        SLUICE_UNROLL
         for (std::size_t i = 0; i < 4; ++i) {
             for_each_constant<together * strips>([&](auto strip) SLUICE_INLINE_LAMBDA {
                 constexpr std::size_t s = first * strips + strip();
                 const auto levels = T::template levels<B * L::size / 16 + s>(unit, i);
+                SLUICE_UNROLL
                 for (std::size_t c = 0; c < C; ++c) {
                     auto& acc_of = sum[strip() / strips][c];
                     acc_of = V::template dot4_each<T::max>(acc_of, levels, x[c].q + begin + 16 * s + 4 * i);
@@ -69,6 +73,7 @@ SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typena
             });
         }
         for_each_constant<together>([&](auto g) SLUICE_INLINE_LAMBDA {
+            SLUICE_UNROLL
             for (std::size_t c = 0; c < C; ++c) {
                 auto scaled = sum[g()][c];
                 if constexpr (T::has_scales)
@@ -77,6 +82,7 @@ SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typena
             }
         });
     });
+    SLUICE_UNROLL
     for (std::size_t c = 0; c < C; ++c) {
         if constexpr (T::has_scales && T::bias != 0) {
             auto bias = V::zero_i32();
@@ -105,6 +111,7 @@ void multiply_units(const std::byte* units, std::size_t first_block, std::size_t
                     std::span<const Column<typename F::Activation>> columns, float (*y)[16]) {
     std::array<typename F::Activation, C> x;
     std::array<typename V::F32, C> acc;
+    SLUICE_UNROLL
     for (std::size_t c = 0; c < C; ++c) {
         const std::size_t from = std::min(c, columns.size() - 1);
         x[c] = columns[from].x;
@@ -116,7 +123,10 @@ void multiply_units(const std::byte* units, std::size_t first_block, std::size_t
             if (b + 1 < blocks) multiply_block<F, V, 1, C>(units, x, first_block + b + 1, acc);
         }
     }
-    for (std::size_t c = 0; c < std::min(C, columns.size()); ++c) V::store(y[c], acc[c]);
+    SLUICE_UNROLL
+    for (std::size_t c = 0; c < C; ++c) {
+        if (c < columns.size()) V::store(y[c], acc[c]);
+    }
 }
 
 }  // namespace detail

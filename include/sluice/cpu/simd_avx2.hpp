@@ -84,6 +84,7 @@ struct Avx2 {
         // Each step adds the halves of what is left of two vectors and puts the results side by side.
         const auto eight = [&](int first) {
             __m256 four[4];
+            SLUICE_UNROLL
             for (int r = 0; r < 4; ++r) {
                 const __m256 a = _mm256_add_ps(v[first + r].lo, v[first + r].hi);
                 const __m256 b = _mm256_add_ps(v[first + r + 4].lo, v[first + r + 4].hi);
@@ -158,6 +159,7 @@ struct Avx2 {
     static SLUICE_INLINE void interleave(const std::byte* base, const std::int32_t* offset, std::byte* out) {
         for (std::size_t i = 0; i < N; i += 16, out += 256) {
             const Quads lo = transpose(load_quads(base + i, offset)), hi = transpose(load_quads(base + i, offset + 8));
+            SLUICE_UNROLL
             for (int j = 0; j < 4; ++j) store256(out + 64 * j, lo.v[j], hi.v[j]);
         }
     }
@@ -269,6 +271,7 @@ private:
     //! Part p of vector i: the quad of row 4p + i.
     static SLUICE_INLINE Quads load_quads(const std::byte* base, const std::int32_t* offset) {
         Quads rows;
+        SLUICE_UNROLL
         for (int i = 0; i < 4; ++i) {
             rows.v[i] = _mm256_inserti128_si256(_mm256_castsi128_si256(load128(base + offset[i])),
                                                 load128(base + offset[i + 4]), 1);

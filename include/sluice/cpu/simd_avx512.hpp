@@ -80,6 +80,7 @@ struct Avx512 {
     static SLUICE_INLINE F32 sums(const F32 (&v)[16]) {
         // Each step adds the halves of what is left of two vectors and puts the results side by side.
         __m512 four[4];
+        SLUICE_UNROLL
         for (int r = 0; r < 4; ++r) {
             const __m512 ab = add_halves(v[r].v, v[r + 4].v), cd = add_halves(v[r + 8].v, v[r + 12].v);
             four[r] = _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xDD));
@@ -131,10 +132,12 @@ struct Avx512 {
     static SLUICE_INLINE void interleave(const std::byte* base, const std::int32_t* offset, std::byte* out) {
         if constexpr (N == 16) {
             const Quads words = transpose(load_quads(base, offset));
+            SLUICE_UNROLL
             for (int j = 0; j < 4; ++j) _mm512_storeu_si512(out + 64 * j, words.v[j]);
         } else {
             static_assert(N == 32);
             Quads rows[2];  // rows i of the first, i + 4 of the second: two quads, then those of row i + 8
+            SLUICE_UNROLL
             for (int i = 0; i < 8; ++i) {
                 const __m512i first = _mm512_castsi256_si512(load256(base + offset[i]));
                 rows[i / 4].v[i % 4] = _mm512_inserti64x4(first, load256(base + offset[i + 8]), 1);
@@ -143,6 +146,7 @@ struct Avx512 {
                         high = transpose(rows[1]);  // words j: rows 0-3 and 8-11; 4-7 and 12-15
             const __m512i first_quads = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
             const __m512i second_quads = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+            SLUICE_UNROLL
             for (int j = 0; j < 4; ++j) {
                 _mm512_storeu_si512(out + 64 * j, _mm512_permutex2var_epi64(low.v[j], first_quads, high.v[j]));
                 _mm512_storeu_si512(out + 64 * (j + 4), _mm512_permutex2var_epi64(low.v[j], second_quads, high.v[j]));
@@ -216,6 +220,7 @@ private:
     //! Part p of vector i: the quad of row 4p + i.
     static SLUICE_INLINE Quads load_quads(const std::byte* base, const std::int32_t* offset) {
         Quads rows;
+        SLUICE_UNROLL
         for (int i = 0; i < 4; ++i) {
             const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(load128(base + offset[i])),
                                                         load128(base + offset[i + 4]), 1);
