@@ -43,8 +43,8 @@ public:
             SLUICE_TRY(candidates.scan());
         }
         std::vector<Candidate>& ranked = candidates.scratch();
-        ranked.clear();
-        for (std::size_t i = 0; i < candidates.size(); ++i) ranked.push_back(candidates[i]);
+        ranked.resize(candidates.size());
+        for (std::size_t i = 0; i < ranked.size(); ++i) ranked[i] = candidates[i];
         const auto kth = ranked.begin() + (k_ - 1);
         std::nth_element(ranked.begin(), kth, ranked.end(), ranks_before);
         candidates.keep_through(*kth);
