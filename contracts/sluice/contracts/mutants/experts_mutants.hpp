@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -153,7 +154,7 @@ private:
 
 template <class E>
 Mutant experts_mutant(std::string_view name, std::string_view law) {
-    return {name, law, experts_law_list<E>()};
+    return {std::string(name), law, experts_law_list<E>()};
 }
 
 inline std::vector<Mutant> experts_mutants() {
