@@ -93,34 +93,12 @@ inline ExpertsInput experts_input(Case& c) {
     return input;
 }
 
-//! A member of a team to whom the choices become known at its first barrier.
-class LateMember {
-public:
-    LateMember(cpu::ThreadPool::Team& team, std::span<const ExpertChoice> truth, std::span<ExpertChoice> choices)
-        : team_(&team), truth_(truth), choices_(choices) {}
-    std::size_t rank() const { return team_->rank(); }
-    std::size_t size() const { return team_->size(); }
-    void barrier() {
-        team_->barrier();
-        std::copy(truth_.begin(), truth_.end(), choices_.begin());
-        team_->barrier();
-    }
-
-private:
-    cpu::ThreadPool::Team* team_;
-    std::span<const ExpertChoice> truth_;
-    std::span<ExpertChoice> choices_;
-};
-
-enum class Known { at_once, late };  //!< the choices, to members other than rank 0
-
 //! What the laws ask of experts whatever their type, so that they are compiled once.
 class AnyExperts {
 public:
     virtual ~AnyExperts() = default;
     //! What they make of the input: [rows, hidden], of which each number was `held` before.
-    virtual std::vector<float> apply(cpu::ThreadPool& team, const ExpertsInput& input, float held = -1.0F,
-                                     Known known = Known::at_once) = 0;
+    virtual std::vector<float> apply(cpu::ThreadPool& team, const ExpertsInput& input, float held = -1.0F) = 0;
 };
 
 using MakeExperts = std::unique_ptr<AnyExperts> (*)(const ExpertsShape& shape);
@@ -132,16 +110,13 @@ public:
     static std::unique_ptr<AnyExperts> make(const ExpertsShape& shape) { return std::make_unique<ExpertsOf>(shape); }
     explicit ExpertsOf(const ExpertsShape& shape) : experts_(shape, cpu::ActivationForms()) {}
 
-    std::vector<float> apply(cpu::ThreadPool& team, const ExpertsInput& input, float held, Known known) override {
+    std::vector<float> apply(cpu::ThreadPool& team, const ExpertsInput& input, float held) override {
         cpu::Activations<V> x(input.rows(), input.shape.hidden, {});
         std::copy(input.x.begin(), input.x.end(), x.row(0));
         std::vector<float> output(input.x.size(), held);
         const ExpertWeights weights = input.weights();
-        team.run([&](cpu::ThreadPool::Team& pool_member) {
-            std::vector<ExpertChoice> choices(input.choices.size(), {0, -1.0F});
-            if (known == Known::at_once || pool_member.rank() == 0) choices = input.choices;
-            LateMember member(pool_member, input.choices, choices);
-            experts_.template apply<quant::OnlyF32>(member, weights, x, choices, output.data());
+        team.run([&](cpu::ThreadPool::Team& member) {
+            experts_.template apply<quant::OnlyF32>(member, weights, x, input.choices, output.data());
         });
         return output;
     }
@@ -227,12 +202,6 @@ inline std::vector<Law> experts_law_list(detail::MakeExperts make) {
          [make, three](Case& c) {
              const ExpertsInput input = experts_input(c);
              c.same_bits("result of three threads", make(input.shape)->apply(*three, input), applied(make, input));
-         }},
-        {"experts.choices_after_barrier",
-         "Of a single row, members other than rank 0 read the choices behind the first barrier only.",
-         [make, three](Case& c) {
-             const ExpertsInput input = experts_input(c).row(0);
-             c.same_bits("result", make(input.shape)->apply(*three, input, -1.0F, Known::late), applied(make, input));
          }},
         {"experts.nothing_stays", "A result has the same bits whatever was computed before and whatever `output` held.",
          [make](Case& c) {

@@ -21,7 +21,7 @@ enum class SpecialTokens { as_text, parse };
 //! that is not in the vocabulary. is_control: the token marks structure (<|im_end|>) and is not shown as text.
 //! find_special: the id of a special token by its text.
 template <class T>
-concept Tokenizer = requires(const T& tokenizer, std::string_view text, Token token) {
+concept Tokenizer = std::movable<T> && requires(const T& tokenizer, std::string_view text, Token token) {
     { tokenizer.encode(text, SpecialTokens::parse) } -> std::same_as<Expected<std::vector<Token>>>;
     { tokenizer.piece(token) } -> std::same_as<std::string_view>;
     { tokenizer.is_control(token) } -> std::convertible_to<bool>;

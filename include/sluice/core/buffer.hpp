@@ -9,6 +9,7 @@
 #include <new>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 namespace sluice {
 
@@ -22,6 +23,12 @@ public:
     static constexpr std::size_t alignment = 64;
 
     Buffer() = default;
+    Buffer(Buffer&& other) noexcept : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
+    Buffer& operator=(Buffer&& other) noexcept {
+        data_ = std::move(other.data_);
+        size_ = std::exchange(other.size_, 0);
+        return *this;
+    }
     //! Throws std::bad_alloc where there is not enough memory, as any container.
     explicit Buffer(std::size_t size) : data_(allocate(size)), size_(size) {}
 

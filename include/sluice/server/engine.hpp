@@ -215,7 +215,8 @@ private:
         std::size_t best = slots_.size(), kept = 0;
         for (std::size_t i = 0; i < slots_.size(); ++i) {
             if (slots_[i].job) continue;
-            const std::size_t common = common_prefix(i, prompt);
+            const std::size_t common =
+                reusable_tokens(prompt, std::span(slots_[i].history).first(model_.cache.length(i)));
             if (best < slots_.size() && common < kept) continue;
             if (best < slots_.size() && common == kept && model_.cache.length(i) >= model_.cache.length(best)) continue;
             best = i;
@@ -230,14 +231,6 @@ private:
         state_.prompt_tokens += prompt.size();
         state_.cached_tokens += kept;
         slot.job = std::move(job);
-    }
-
-    //! Tokens of the prompt that slot i's cache holds; not the last one, whose logits are needed.
-    std::size_t common_prefix(std::size_t i, std::span<const Token> prompt) const {
-        const std::size_t held = std::min(model_.cache.length(i), prompt.size() - 1);
-        const auto end = prompt.begin() + static_cast<std::ptrdiff_t>(held);
-        return static_cast<std::size_t>(std::mismatch(prompt.begin(), end, slots_[i].history.begin()).first -
-                                        prompt.begin());
     }
 
     std::size_t pending(std::size_t i) const { return slots_[i].history.size() - model_.cache.length(i); }
