@@ -17,7 +17,7 @@ namespace {
 BpeTokenizer tokenizer_of(const char* path) {
     const auto file = gguf::File::open(path);
     REQUIRE_MESSAGE(file.ok(), file.status().message());
-    auto tokenizer = bpe_tokenizer(*file);
+    auto tokenizer = BpeTokenizer::from_gguf(*file);
     REQUIRE_MESSAGE(tokenizer.ok(), tokenizer.status().message());
     return *std::move(tokenizer);
 }
