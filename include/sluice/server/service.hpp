@@ -357,8 +357,7 @@ private:
             running->wait(there, options_.keep_alive);
             if (const auto error = running->error()) return fail(r, *error);
             r.set_header("Cache-Control", "no-cache");
-            r.set_chunked_content_provider("text/event-stream", [this, running, head](std::size_t,
-                                                                                      httplib::DataSink& out) {
+            const auto events = [this, running, head](std::size_t, httplib::DataSink& out) {
                 SseStream stream(head, [&out](std::string_view text) { return out.write(text.data(), text.size()); });
                 std::vector<SseSink<decltype(stream)>> choices;
                 for (std::size_t i = 0; i < head.choices; ++i) choices.emplace_back(stream, i);
@@ -366,7 +365,8 @@ private:
                     running->run(choices, out.is_writable, options_.keep_alive, [&] { stream.write(sse::keep_alive); });
                 if (whole) out.done();
                 return whole;
-            });
+            };
+            set_stream(q, r, "text/event-stream", events);
             return;
         }
         std::vector<openai::Choice> choices;

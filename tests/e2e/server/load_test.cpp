@@ -97,13 +97,13 @@ TEST_CASE("serve: a thousand clients that leave in the queue, in the prompt and 
     std::size_t left = 0;
     std::vector<double> freed;  // ms until the server has let go of all of a crowd
     // Clients come, `wait` until they are where they should be, and leave: every other one by a reset, those between
-    // with a FIN.
+    // with a FIN, half of these in HTTP/1.0.
     const auto crowds = [&](int count, std::size_t size, std::size_t prompt_tokens, auto wait) {
         for (; count > 0; --count, left += size) {
             Clients clients;
             for (std::size_t k = 0; k < size; ++k) {
                 BareClient& client = connect(clients, server);
-                client.post(completions, endless(prompt_tokens));
+                client.post(completions, endless(prompt_tokens), k % 4 == 1 ? "1.0" : "1.1");
                 if (k % 2 == 0) client.reset();
             }
             wait(clients);
