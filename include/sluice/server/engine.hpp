@@ -9,8 +9,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -172,8 +174,26 @@ private:
             for (Slot& slot : slots_) {
                 if (slot.job && slot.job->abandoned()) cancel(slot);
             }
-            plan();
-            if (!rows_.empty()) step();
+            try {
+                plan();
+                if (!rows_.empty()) step();
+            } catch (...) {
+                fail_all(error_of_exception());
+            }
+        }
+    }
+
+    //! The exception in hand as an error: an answer's, so that the other clients keep theirs.
+    static Status error_of_exception() {
+        try {
+            throw;
+        } catch (const std::bad_alloc&) {
+            return Status(Errc::out_of_capacity, "engine", "memory has run out",
+                          "load with a smaller context or batch");
+        } catch (const std::exception& error) {
+            return Status(Errc::unsupported, "engine", std::string("a policy has thrown: ") + error.what());
+        } catch (...) {
+            return Status(Errc::unsupported, "engine", "a policy has thrown what is no std::exception");
         }
     }
 
@@ -278,16 +298,15 @@ private:
     void step() {
         const Status computed =
             model_.forward(*model_.executor, model_.cache, rows_, logits_.span(0, logits_.size()), &abort_);
-        if (!computed.ok()) {
-            for (Slot& slot : slots_) {
-                if (slot.job && computed.code() == Errc::cancelled) cancel(slot);
-                if (slot.job) fail(slot, computed);
-            }
-            return;
-        }
+        if (!computed.ok()) return fail_all(computed);
         const std::size_t vocab = model_.forward.vocab();
         for (std::size_t k = 0; k < sampled_.size(); ++k) {
-            sample(slots_[sampled_[k]], logits_.span(k * vocab, vocab));
+            Slot& slot = slots_[sampled_[k]];
+            try {
+                sample(slot, logits_.span(k * vocab, vocab));
+            } catch (...) {
+                if (slot.job) fail(slot, error_of_exception());
+            }
         }
     }
 
@@ -338,6 +357,13 @@ private:
             timings = {ms(job.prompt_done - job.started), ms(Clock::now() - job.prompt_done)};
         }
         job.channel.on_finish({reason, job.usage, timings});
+    }
+
+    void fail_all(const Status& error) {
+        for (Slot& slot : slots_) {
+            if (slot.job && error.code() == Errc::cancelled) cancel(slot);
+            if (slot.job) fail(slot, error);
+        }
     }
 
     void fail(Slot& slot, const Status& error) {

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,12 +34,13 @@ struct OpenAtEnd {
     ~OpenAtEnd() { gate.open(); }
 };
 
-//! StandardSampler, but the token at a position can be an error.
+//! StandardSampler, but the token at a position can be an error, or an exception.
 struct FragileSampler {
     StandardSampler sampler;
-    std::optional<std::uint32_t> breaks_at{};
+    std::optional<std::uint32_t> breaks_at{}, throws_at{};
 
     Expected<Token> sample(std::span<float> logits, const SampleContext& context) {
+        if (context.position == throws_at) throw std::runtime_error("no such luck");
         if (context.position == breaks_at) logits[3] = std::numeric_limits<float>::quiet_NaN();
         return sampler.sample(logits, context);
     }
