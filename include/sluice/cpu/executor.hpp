@@ -55,7 +55,8 @@ void run_member(Region& region, Team& team) noexcept {
 
 }  // namespace detail
 
-//! A fixed team of `size` threads, the caller among them. Between regions the workers spin for a moment, then sleep.
+//! A fixed team of `size` threads, the caller among them. Between regions the workers spin for a moment, then let other
+//! threads go first, then sleep.
 //! One region at a time: run() is not for several callers at once.
 class ThreadPool {
     struct State;
@@ -135,9 +136,9 @@ private:
 
         void work(std::size_t rank) {
             for (std::uint32_t done = 0;; ++done) {
-                for (int spins = 0; spins < 2000 && regions_started.load(std::memory_order_acquire) == done; ++spins) {
-                    simd::pause();
-                }
+                const auto is_called = [&] { return regions_started.load(std::memory_order_acquire) != done; };
+                for (int spins = 0; spins < 256 && !is_called(); ++spins) simd::pause();
+                for (int yields = 0; yields < 200 && !is_called(); ++yields) std::this_thread::yield();
                 regions_started.wait(done, std::memory_order_acquire);
                 if (stopping) return;
                 Team team(this, rank);
