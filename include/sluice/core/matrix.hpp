@@ -17,11 +17,12 @@ struct Matrix {
     std::size_t cols = 0;
     std::size_t row_bytes = 0;  //!< interleaved: a sixteenth of a tile
     bool interleaved = false;
+    bool prefetched = false;  //!< interleaved, and more than caches hold: the kernels ask for it ahead of time
 
     //! The rows [first, first + count) as a matrix of their own: one expert of a stack of experts. If interleaved, both
     //! are multiples of sixteen.
     Matrix slice(std::size_t first, std::size_t count) const {
-        return {data + first * row_bytes, format, count, cols, row_bytes, interleaved};
+        return {data + first * row_bytes, format, count, cols, row_bytes, interleaved, prefetched};
     }
 };
 

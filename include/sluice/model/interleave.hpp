@@ -35,11 +35,13 @@ void interleave(Weights& weights, std::size_t experts, std::size_t limit) {
     std::size_t total = 0;
     for_each_matrix([&]<class F>(const Matrix& m) { total += cpu::interleaved_bytes<F>(m.rows, m.cols); });
     if (total > limit) return;
+    constexpr std::size_t cached = std::size_t{64} << 20;  // no two cores have more of their own
     weights.copies = Buffer<std::byte>(total, Pages::huge);
     std::byte* to = weights.copies.data();
     for_each_matrix([&]<class F>(Matrix& m) {
         const std::size_t bytes = cpu::interleaved_bytes<F>(m.rows, m.cols);
         m = cpu::interleave<F>(m, to);
+        m.prefetched = total > cached;
         to += bytes;
     });
 }
