@@ -17,7 +17,7 @@
 
 #include "sluice/contracts/check.hpp"
 #include "sluice/contracts/text_draws.hpp"
-#include "sluice/quant/format.hpp"
+#include "sluice/core/format.hpp"
 
 namespace sluice::contracts {
 

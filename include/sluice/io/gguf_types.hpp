@@ -13,11 +13,11 @@
 #include <string_view>
 
 #include "sluice/core/checked.hpp"
+#include "sluice/core/format.hpp"
 #include "sluice/core/quote.hpp"
 #include "sluice/core/status.hpp"
+#include "sluice/core/utf8.hpp"
 #include "sluice/io/gguf_value.hpp"
-#include "sluice/quant/format.hpp"
-#include "sluice/text/utf8.hpp"
 
 namespace sluice::gguf {
 

@@ -8,9 +8,9 @@
 #include <string_view>
 
 #include "sluice/core/float16.hpp"
+#include "sluice/core/format.hpp"
 #include "sluice/quant/activation.hpp"
 #include "sluice/quant/fit.hpp"
-#include "sluice/quant/format.hpp"
 #include "sluice/quant/levels.hpp"
 
 namespace sluice::quant {

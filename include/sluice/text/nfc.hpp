@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sluice/core/utf8.hpp"
 #include "sluice/text/unicode.hpp"
-#include "sluice/text/utf8.hpp"
 
 namespace sluice {
 

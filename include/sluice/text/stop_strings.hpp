@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "sluice/core/status.hpp"
-#include "sluice/text/utf8.hpp"
+#include "sluice/core/utf8.hpp"
 
 namespace sluice {
 
