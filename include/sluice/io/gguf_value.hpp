@@ -152,7 +152,7 @@ private:
         return value;
     }
 
-    //! The scalar of type element_ that starts at `at`; moves `at` behind it.
+    //! The scalar of type element_ that starts at `at`; moves `at` past it.
     template <class T>
     Expected<T> take(const std::byte*& at) const {
         switch (element_) {

@@ -59,7 +59,7 @@ public:
         return set(key, Value(value_type_of<T>(), values.size(), bytes));
     }
 
-    //! Adds a value as it stands in another file. Setting "general.alignment" also aligns the tensors.
+    //! Adds a value as it is in another file. Setting "general.alignment" also aligns the tensors.
     Layout& set(std::string_view key, const Value& value) {
         if (!take_name(keys_, "key", key)) return *this;
         if (key == alignment_key) {

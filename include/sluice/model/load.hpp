@@ -162,7 +162,7 @@ public:
         return {};
     }
 
-    //! `stack` matrices of [rows, cols], one behind the other; 0 for one matrix without the third dimension.
+    //! `stack` matrices of [rows, cols], one after the other; 0 for one matrix without the third dimension.
     Status read(std::string name, Matrix& to, std::size_t cols, std::size_t rows, std::size_t stack = 0) {
         auto taken = stack == 0 ? take(name, {cols, rows}) : take(name, {cols, rows, stack});
         if (!taken.ok()) return taken.status();

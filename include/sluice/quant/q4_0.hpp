@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Q4_0: 32 4-bit levels around 8 under one half-precision scale, 4.5 bits a weight.
+//! Q4_0: 32 4-bit levels around 8 under one half-precision scale, 4.5 bits per weight.
 #pragma once
 
 #include <cstddef>

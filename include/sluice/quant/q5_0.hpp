@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Q5_0: 32 5-bit levels around 16 under one half-precision scale, 5.5 bits a weight.
+//! Q5_0: 32 5-bit levels around 16 under one half-precision scale, 5.5 bits per weight.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Q8_0: 32 signed 8-bit levels under one half-precision scale, 8.5 bits a weight.
+//! Q8_0: 32 signed 8-bit levels under one half-precision scale, 8.5 bits per weight.
 #pragma once
 
 #include <algorithm>

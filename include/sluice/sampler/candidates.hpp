@@ -157,7 +157,7 @@ public:
     using BlockDepths = std::array<float, block_size>;
     using BlockWeights = std::array<std::uint64_t, block_size>;
 
-    //! The depths of the candidates of block `b`; infinity behind the last one.
+    //! The depths of the candidates of block `b`; infinity after the last one.
     void measure(std::size_t b, BlockDepths& depths) const {
         assert(scanned_);
         Padding padding;
