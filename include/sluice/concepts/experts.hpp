@@ -23,9 +23,9 @@ struct ExpertWeights {
 
 //! The sizes that experts work on.
 struct ExpertsShape {
-    std::size_t hidden = 0;
-    std::size_t ff = 0;  //!< width of one expert
-    std::size_t experts = 0;
+    std::size_t hidden = 0;    //!< width of the residual stream
+    std::size_t ff = 0;        //!< width of one expert
+    std::size_t experts = 0;   //!< in the layer
     std::size_t used = 0;      //!< experts per row
     std::size_t max_rows = 0;  //!< of a call
 };

@@ -19,7 +19,7 @@ enum class SpecialTokens { as_text, parse };
 //! encode: UTF-8 text to tokens, nothing added (invalid bytes are encoded as bytes, never an error of their own).
 //! piece: a view into the tokenizer of the bytes of one token, which need not be whole code points; empty for an id
 //! that is not in the vocabulary. is_control: the token marks structure (<|im_end|>) and is not shown as text.
-//! find_special: the id of a special token by its text.
+//! find_special: the id of a special token by its text. Ids are in [0, vocab_size()).
 template <class T>
 concept Tokenizer = std::movable<T> && requires(const T& tokenizer, std::string_view text, Token token) {
     { tokenizer.encode(text, SpecialTokens::parse) } -> std::same_as<Expected<std::vector<Token>>>;

@@ -53,7 +53,7 @@ public:
         }
     }
 
-    std::size_t pairs() const { return radians_.size(); }
+    std::size_t pairs() const { return radians_.size(); }         //!< head_dim / 2
     std::span<const double> radians() const { return radians_; }  //!< [pairs], per position
     double magnitude() const { return magnitude_; }               //!< of every rotation: 1 but for YaRN
 

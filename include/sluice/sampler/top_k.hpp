@@ -13,7 +13,7 @@
 
 namespace sluice {
 
-//! 0 keeps all; 1 is greedy sampling.
+//! 0 keeps all; 1 is greedy sampling; a negative k is the error of check().
 class TopK {
 public:
     explicit TopK(std::int32_t k) : k_(k) {}

@@ -12,6 +12,7 @@
 
 namespace sluice {
 
+//! What an answer holds, or a piece of a streamed one adds.
 struct AnswerParts {
     std::string reasoning{}, content{};
     std::vector<chat::ToolCall> tool_calls{};

@@ -21,6 +21,7 @@
 
 namespace sluice::chat {
 
+//! Who says a message; `tool` is the result of a call.
 enum class Role { system, user, assistant, tool };
 
 //! A function that the assistant called. `arguments` is JSON text and goes into the prompt unchanged.
