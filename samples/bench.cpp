@@ -122,7 +122,7 @@ int main(int argc, char** argv) {
     line.add<std::size_t>("-p,--n-prompt", flags.prompt, "tokens of the prompt; 0: no such test [512]", 0, most);
     line.add<std::size_t>("-n,--n-gen", flags.generate, "tokens to generate; 0: no such test [128]", 0, most);
     line.add<std::size_t>("-d,--n-depth", flags.depth, "tokens that come before them [0]", 0, most);
-    line.add<std::size_t>("-b,--batch-size", flags.batch, "prompt tokens in one forward pass [512]", 1, most);
+    line.add<std::size_t>("-b,--batch-size,--batch", flags.batch, "prompt tokens in one forward pass [512]", 1, most);
     line.add<std::size_t>("--parallel", flags.sequences, "sequences that advance together; rates are of all [1]", 1,
                           256);
     line.add<std::size_t>("--interleave-limit", flags.interleave_mib,

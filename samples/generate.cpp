@@ -81,7 +81,7 @@ int main(int argc, char** argv) {
     samples::CommandLine flags("generate", description);
     flags.add("-p,--prompt", o.prompt, "the text to continue, or the message to answer");
     flags.add("-f,--file", o.prompt_file, "reads it from a file, less its last line break; -: from standard input");
-    flags.add("--format", o.format, {"text", "jsonl"}, "jsonl: a JSON object a token, and one with the figures last");
+    flags.add("--format", o.format, {"text", "jsonl"}, "jsonl: a JSON object per token, and one with the figures last");
     o.model.add_to(flags);
     samples::add_device(flags, o.device);
     o.generation.add_to(flags);

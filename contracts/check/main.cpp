@@ -32,7 +32,7 @@ std::string text_of(const Verdict& verdict) {
                                          : "holds, " + counted(verdict.programs_skipped, "program") + " skipped";
 }
 
-//! A line a falsifier, in Markdown.
+//! A line per falsifier, in Markdown.
 std::string table_of(const std::vector<Contract>& contracts, const std::vector<Verdict>& verdicts) {
     std::string table =
         "| contract | falsifier | shown by | mutants killed | evidence | verdict |\n|---|---|---|---|---|---|\n";

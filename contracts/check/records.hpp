@@ -2,7 +2,7 @@
 //! What the test cases of a build left behind: how each ended, which laws were tried on which policies, and which laws
 //! caught each mutant.
 //!
-//! Every test program writes these records itself, a file a case (tests/case_records.hpp) and a file a suite of laws
+//! Every test program writes these records itself, a file per case (tests/case_records.hpp) and one per suite of laws
 //! (sluice/contracts/record.hpp). ctest's own logs would not do: while ctest runs, and the checker is one of its tests,
 //! they are not yet written, and the next `ctest -R` overwrites them. A record counts if it is younger than the program
 //! that wrote it: what was removed, or has not been run since the last build, is not taken for shown.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The flags that several programs have. Names and meanings are llama.cpp's.
+//! The flags that several programs have. Names and meanings are llama.cpp's where it has the same flag.
 #pragma once
 
 #include <atomic>

@@ -11,10 +11,10 @@
 #include <string_view>
 #include <vector>
 
+#include "sluice/core/format.hpp"
 #include "sluice/io/gguf_writer.hpp"
 #include "sluice/model/load.hpp"
 #include "sluice/model/shape.hpp"
-#include "sluice/quant/format.hpp"
 
 namespace sluice::synthetic {
 

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "sluice/core/status.hpp"
+#include "sluice/core/utf8.hpp"
 #include "sluice/io/gguf.hpp"
 #include "sluice/io/gguf_writer.hpp"
 #include "sluice/text/bpe_tokenizer.hpp"
 #include "sluice/text/byte_alphabet.hpp"
-#include "sluice/text/utf8.hpp"
 
 namespace sluice::synthetic {
 

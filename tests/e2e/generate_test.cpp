@@ -120,6 +120,7 @@ TEST_CASE("generate: a seed gives one text, whatever the threads and the batch")
     const std::string text = generate(flags + Flags{"-s", "5"});
     CHECK(generate(flags + Flags{"-s", "5"}) == text);
     CHECK(generate(flags + Flags{"-s", "5", "-t", "3", "--batch", "1"}) == text);
+    CHECK(generate(flags + Flags{"-s", "5", "--batch-size", "2"}) == text);
     CHECK(generate(flags + Flags{"-s", "6"}) != text);
     CHECK(generate(flags) != generate(flags));
 }

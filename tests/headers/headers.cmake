@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # header: every header compiles alone, twice over, with no flags but the promised ones; sluice.hpp compiles with the
-# other compiler too, and reaches every header; and two translation units that include everything link.
+# other compiler too, and reaches every header; folders include what docs/architecture.md allows; and two translation
+# units that include everything link.
 function(add_header_test header compiler)
     set(flags "")
     if(header MATCHES "simd_(avx.*)\\.hpp")  # reached only where the compiler flags allow its instructions
@@ -39,6 +40,10 @@ endforeach()
 set(name "header: sluice.hpp reaches every header")
 add_test(NAME ${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/check_reach.sh ${CMAKE_CXX_COMPILER} @${compile_arguments}
          WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}/include)
+set_tests_properties(${name} PROPERTIES LABELS header)
+
+set(name "header: folders include what docs/architecture.md allows")
+add_test(NAME ${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/check_folders.sh WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 set_tests_properties(${name} PROPERTIES LABELS header)
 
 add_executable(everything_twice headers/everything_twice.cpp headers/everything_again.cpp)

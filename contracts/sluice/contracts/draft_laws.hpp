@@ -24,7 +24,7 @@ using Text = std::vector<Token>;
 //! What it takes to generate text[prompt..] with the guesses of a drafter.
 struct Drafted {
     std::vector<Text> proposals;  //!< of each forward pass
-    double speed = 0;             //!< against a token a pass, where a guessed row costs 0.65 of a pass of one row
+    double speed = 0;             //!< against one token per pass, where a guessed row costs 0.65 of a pass of one row
 };
 
 template <Drafter D>

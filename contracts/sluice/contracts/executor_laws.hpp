@@ -49,7 +49,7 @@ struct AnyExecutor {
 
 //! A number for each of `count` places, all zero. Atomic without any order, so that an executor that fails to order
 //! reads and writes gives wrong numbers and not a race; shared with the region, which copies it, so that a member that
-//! is still running behind the end of run() finds it.
+//! is still running after the end of run() finds it.
 class Numbers {
 public:
     explicit Numbers(std::size_t count) : numbers_(std::make_shared<std::vector<std::atomic<int>>>(count)) {}

@@ -110,7 +110,7 @@ private:
 };
 static_assert(Tokenizer<ScriptedTokenizer>);
 
-//! A router that counts the rows that all of its kind have routed: once a layer for each row of a forward pass.
+//! A router that counts the rows that all of its kind have routed: once per layer for each row of a forward pass.
 template <Router R>
 struct CountingRouter : R {
     void route(std::span<float> logits, std::span<ExpertChoice> chosen) const {

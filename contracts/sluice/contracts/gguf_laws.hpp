@@ -17,7 +17,7 @@
 
 #include "sluice/contracts/check.hpp"
 #include "sluice/contracts/text_draws.hpp"
-#include "sluice/quant/format.hpp"
+#include "sluice/core/format.hpp"
 
 namespace sluice::contracts {
 
@@ -60,7 +60,7 @@ inline std::optional<std::uint64_t> gguf_tensor_bytes(std::uint32_t format, cons
     return elements / info->block_size * info->block_bytes;
 }
 
-//! A random file, written plainly, and where in it the numbers stand that a reader must not believe.
+//! A random file, written plainly, and where in it the numbers are that a reader must not believe.
 class RandomGguf {
 public:
     explicit RandomGguf(Case& c) {
@@ -75,7 +75,7 @@ public:
     std::span<const std::byte> file() const { return file_; }
     std::size_t head_bytes() const { return head_bytes_; }
 
-    //! Where 64-bit lengths, counts, extents and offsets stand.
+    //! Where 64-bit lengths, counts, extents and offsets are.
     const std::vector<std::size_t>& numbers() const { return numbers_; }
     std::uint64_t number(std::size_t at) const {
         std::uint64_t value = 0;

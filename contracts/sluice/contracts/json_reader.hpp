@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "sluice/contracts/text_oracles.hpp"
-#include "sluice/text/utf8.hpp"
+#include "sluice/core/utf8.hpp"
 
 namespace sluice::contracts {
 

@@ -110,7 +110,7 @@ void turn_head(const RopeInput& by, float* head, std::int32_t position) {
     R(by.dim, by.theta, by.scaling).turn(head, position);
 }
 
-//! Room behind what a policy may write, so that one that writes more breaks its law and not the test program.
+//! Room after what a policy may write, so that one that writes more breaks its law and not the test program.
 inline constexpr std::size_t slack = 16;
 
 inline std::vector<float> turn(TurnHead rope, const RopeInput& input, std::vector<float> head, std::int32_t position) {

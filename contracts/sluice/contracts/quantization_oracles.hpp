@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "sluice/contracts/oracles.hpp"
-#include "sluice/quant/format.hpp"
+#include "sluice/core/format.hpp"
 
 namespace sluice::contracts::oracle {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a run of laws or mutants leaves behind for a program to read: a file of JSON lines a run.
+//! What a run of laws or mutants leaves behind for a program to read: a file of JSON lines per run.
 #pragma once
 
 #include <filesystem>

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "sluice/contracts/case.hpp"
+#include "sluice/core/utf8.hpp"
 #include "sluice/text/bpe_tokenizer.hpp"
 #include "sluice/text/byte_alphabet.hpp"
-#include "sluice/text/utf8.hpp"
 
 namespace sluice::contracts {
 

@@ -208,7 +208,7 @@ inline std::vector<Law> speculation_law_list(const OpenPipeline& plain, const Op
              const Question question = twins->question(c);
              const auto heard = twins->same_answer(c, question);
              const auto [drafted, accepted] = heard->results.at(0).drafts;
-             const std::size_t passes = heard->ids.size() - 1 - accepted;  // behind the prompt's
+             const std::size_t passes = heard->ids.size() - 1 - accepted;  // after the prompt's
              c.equal("rows", heard->all_rows, question.prompt.size() + passes + drafted);
              c.equal("rows at the first event", heard->rows_at.front(), question.prompt.size());
              c.equal("rows at the last event", heard->rows_at.back(), heard->all_rows);

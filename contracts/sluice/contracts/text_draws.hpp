@@ -13,7 +13,7 @@
 
 namespace sluice::contracts::detail {
 
-//! Text of words, digits, spaces of several kinds, punctuation and scripts of one to four bytes a character.
+//! Text of words, digits, spaces of several kinds, punctuation and scripts of one to four bytes per character.
 inline std::string text(Case& c, std::size_t most_parts = 12) {
     std::string drawn;
     for (std::size_t left = c.integer<std::size_t>(0, most_parts); left > 0; --left) {

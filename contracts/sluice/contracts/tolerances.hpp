@@ -65,7 +65,7 @@ inline constexpr Tolerance rope{5e-7, 1e-37};
 //! A normalized element: at most 16 steps of 2^-24 in the sum of squares, halved by the root, and four roundings more.
 inline constexpr Tolerance rms_norm{2e-6, 1e-37};
 
-//! silu(x): e^-x to 1.5 ulp, a sum and a quotient. Absolute: e^88.02 = 1.7e38 stands for all that is larger.
+//! silu(x): e^-x to 1.5 ulp, a sum and a quotient. Absolute: e^88.02 = 1.7e38 is the result for all that is larger.
 inline constexpr Tolerance silu{1e-6, 1e-36};
 
 //! sum((got - truth)^2) / sum(truth^2) of a small model's logits: each operation rounds by 2^-24, an error that norms,

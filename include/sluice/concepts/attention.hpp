@@ -23,7 +23,9 @@ struct AttentionShape {
 
 //! `attention.attend(team, rows, layer, queries, cache, output)` is called by every member of the team with the same
 //! arguments. It fills output [rows, heads * head_dim] from queries [rows, heads * head_dim]; row r of sequence s at
-//! position p sees the positions 0..p of s in the cache, its own included. The caller puts a barrier behind it.
+//! position p sees the positions 0..p of s in the cache, its own included. The rows' own keys and values of this layer
+//! (from 0) are written then, though the cache's length() does not count them yet. The caller puts a barrier after it.
+//! It is built from an AttentionShape.
 template <class A, class Cache>
 concept Attention = KvCache<Cache> &&
     requires(A& attention, detail::AnyTeam& team, std::span<const Row> rows, std::size_t layer, const float* queries,

@@ -14,8 +14,7 @@ struct Range {
 };
 
 //! The part of [0, count) that member `rank` of `size` takes: contiguous, whole multiples of `granule` (at least 1) but
-//! for the end.
-//! What cannot be shared, one unit, is rank 0's.
+//! for the end. What cannot be shared, one unit, is rank 0's.
 constexpr Range share(std::size_t count, std::size_t granule, std::size_t rank, std::size_t size) {
     const std::size_t units = (count + granule - 1) / granule;
     const auto edge = [&](std::size_t r) {
@@ -26,6 +25,7 @@ constexpr Range share(std::size_t count, std::size_t granule, std::size_t rank, 
 }
 
 //! One member's view of the team that runs a parallel region. All members run the same code and meet at barriers.
+//! rank() is in [0, size()); barrier() returns once all members have called it.
 template <class T>
 concept Team = requires(T& team) {
     { team.rank() } -> std::convertible_to<std::size_t>;

@@ -12,20 +12,23 @@ namespace sluice {
 
 //! What a cache must hold: the sizes of one model and how many sequences of how many positions.
 struct KvCacheShape {
-    std::size_t layers = 0;
-    std::size_t kv_heads = 0;
-    std::size_t head_dim = 0;   //!< a multiple of 16
+    std::size_t layers = 0;     //!< of the model
+    std::size_t kv_heads = 0;   //!< key/value heads of a layer
+    std::size_t head_dim = 0;   //!< elements of a head, a multiple of 16
     std::size_t sequences = 1;  //!< independent token sequences (slots)
     std::size_t capacity = 0;   //!< positions of each sequence
 };
 
-//! Names one head's rows in the cache.
+//! Names one head's rows in the cache; all numbers from 0.
 struct KvHead {
     std::size_t layer = 0;
     std::size_t sequence = 0;
     std::size_t kv_head = 0;
 };
 
+//! Keys and values of floats [layer, sequence, position, kv_head, head_dim]. It is built from its shape, with all
+//! sequences empty. The forward pass has checked what it calls it with: every number is in the range of the shape.
+//!
 //! - `write(head, position, key, value)` stores one row each of [head_dim] floats; different heads or positions may be
 //!   written by different threads at once.
 //! - `key(head, position)` and `value(head, position)` are handles to a stored row; `handle.load<V>(i)` is its elements
@@ -33,8 +36,8 @@ struct KvHead {
 //!   cache lines of its first n elements.
 //! - A cache that stores several elements under one scale says how many: `static constexpr std::size_t block`. The
 //!   models that it can serve have a head_dim that is a multiple.
-//! - `length(sequence)` positions are valid; forward passes advance it once all layers are written, `truncate` shortens
-//!   it (rewind; 0 empties the sequence).
+//! - `length(sequence)` positions are valid. A forward pass calls `advance(sequence, length)` once all layers are
+//!   written; `truncate(sequence, length)` forgets the positions from `length` on (0 empties the sequence).
 template <class C>
 concept KvCache = std::movable<C> && requires(C& cache, const C& stored, KvHead head, std::size_t n, const float* row) {
     requires std::constructible_from<C, KvCacheShape>;

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "sluice/core/format.hpp"
 #include "sluice/quant/activation.hpp"
-#include "sluice/quant/format.hpp"
 #include "sluice/quant/levels.hpp"
 
 namespace sluice {

@@ -15,9 +15,9 @@ namespace sluice {
 //! same request gives the same tokens alone and in company.
 struct SampleContext {
     std::span<const Token> history{};  //!< prompt, then every token generated so far
-    std::uint64_t seed = 0;
-    std::uint32_t sequence = 0;  //!< for callers that draw several answers from one seed; 0 in Pipeline and Engine
-    std::uint32_t position = 0;  //!< 0-based position that the sampled token will take
+    std::uint64_t seed = 0;            //!< of the request
+    std::uint32_t sequence = 0;        //!< for several answers from one seed; 0 in Pipeline and Engine
+    std::uint32_t position = 0;        //!< 0-based position that the sampled token will take
 };
 
 //! `sampler.sample(logits, context)` returns a token in [0, logits.size()), or an error for empty or non-finite logits.
@@ -30,13 +30,15 @@ concept Sampler = requires(S& sampler, std::span<float> logits, const SampleCont
 class Candidates;
 
 //! `stage.apply(candidates, context)` changes some logits (penalties, bias) or drops some candidates (top-k, top-p).
+//! Its error is the sampler's, and ends the chain.
 //! A stage or chooser may also have `check() const`, which returns an error for parameters out of their range.
 template <class S>
 concept SamplerStage = requires(S& stage, Candidates& candidates, const SampleContext& context) {
     { stage.apply(candidates, context) } -> std::same_as<Status>;
 };
 
-//! `chooser.choose(candidates, context)` ends a chain: it picks one of the candidates that are left.
+//! `chooser.choose(candidates, context)` ends a chain: it picks one of the candidates that are left, or returns
+//! an error where none can be sampled.
 template <class C>
 concept TokenChooser = requires(C& chooser, Candidates& candidates, const SampleContext& context) {
     { chooser.choose(candidates, context) } -> std::same_as<Expected<Token>>;

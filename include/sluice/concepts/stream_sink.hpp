@@ -8,8 +8,8 @@
 
 namespace sluice {
 
-//! `sink.on_token(event)` is called once a sampled token, before the next forward pass; Flow::stop ends the generation.
-//! The event's text is valid only during the call.
+//! `sink.on_token(event)` is called once per sampled token, before the next forward pass. Flow::stop ends the
+//! generation. The event's text is valid only during the call.
 //!
 //! A sink may also have `on_finish(const GenerationResult&)`, called once when a generation ends without an error, and
 //! `on_error(const Status&)`, called once when it ends with one.

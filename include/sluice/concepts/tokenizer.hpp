@@ -23,7 +23,7 @@ enum class Normalization { none, nfc };
 //! encode: UTF-8 text to tokens, nothing added (invalid bytes are encoded as bytes, never an error of their own).
 //! piece: a view into the tokenizer of the bytes of one token, which need not be whole code points; empty for an id
 //! that is not in the vocabulary. is_control: the token marks structure (<|im_end|>) and is not shown as text.
-//! find_special: the id of a special token by its text.
+//! find_special: the id of a special token by its text. Ids are in [0, vocab_size()).
 //!
 //! A model's tokenizer is loaded by `static Expected<T> from_gguf(const gguf::File&, Normalization)`.
 template <class T>

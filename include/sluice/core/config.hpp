@@ -24,7 +24,7 @@
 #endif
 
 //! Always inlined: the one-instruction wrappers of cpu/simd*.hpp, and the kernels whose registers they are. The second
-//! stands behind the parameters of a lambda.
+//! goes after the parameters of a lambda.
 #if defined(__GNUC__) || defined(__clang__)
 #define SLUICE_INLINE inline __attribute__((always_inline))
 #define SLUICE_INLINE_LAMBDA __attribute__((always_inline))
@@ -33,7 +33,7 @@
 #define SLUICE_INLINE_LAMBDA
 #endif
 
-//! Stands before a short loop over registers: it is unrolled at -O2 too, where g++ would keep the registers in memory.
+//! Goes before a short loop over registers: it is unrolled at -O2 too, where g++ would keep the registers in memory.
 #if defined(__clang__) || defined(__CUDACC__)
 #define SLUICE_UNROLL _Pragma("unroll")
 #elif defined(__GNUC__)

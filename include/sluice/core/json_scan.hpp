@@ -11,7 +11,7 @@
 namespace sluice {
 
 //! A place in a text. Each call skips white space and takes what its name says; false or nothing when something else
-//! stands there, and then the text is not what was hoped for and the walk is over.
+//! is there, and then the text is not what was hoped for and the walk is over.
 class JsonScan {
 public:
     static constexpr std::size_t max_depth = 64;  //!< arrays and objects within each other
@@ -131,7 +131,7 @@ private:
 
     void skip_space() { at_ = std::min(text_.find_first_not_of(" \t\r\n", at_), text_.size()); }
 
-    //! Zero, which stands nowhere in JSON, at the end.
+    //! Zero, which occurs nowhere in JSON, at the end.
     char next() const { return at_ < text_.size() ? text_[at_] : '\0'; }
 
     std::string_view text_;

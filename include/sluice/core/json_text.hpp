@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "sluice/core/to_text.hpp"
-#include "sluice/text/utf8.hpp"
+#include "sluice/core/utf8.hpp"
 
 namespace sluice {
 

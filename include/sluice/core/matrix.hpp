@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-#include "sluice/quant/format.hpp"
+#include "sluice/core/format.hpp"
 
 namespace sluice {
 

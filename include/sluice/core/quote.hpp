@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Text from a file as it may stand in an error message.
+//! Text from a file in a form that is safe in an error message.
 #pragma once
 
 #include <cstddef>

@@ -112,7 +112,7 @@ public:
     }
 
 private:
-    // Sums that the registers hold beside what they are made of: so many of them, of so many heads at most.
+    // Sums that the registers hold besides what they are made of: so many of them, of so many heads at most.
     static constexpr std::size_t tile = V::registers >= 32 ? 16 : 4;
     static constexpr std::size_t tile_heads = V::registers >= 32 ? 8 : 2;
 
@@ -204,7 +204,7 @@ private:
         }
     }
 
-    //! Sixteen scores, [head, chunk]: of so many heads, times so many positions from `first` on. Behind position `last`
+    //! Sixteen scores, [head, chunk]: of so many heads, times so many positions from `first` on. After position `last`
     //! they are any numbers.
     template <std::size_t Heads, class Cache>
     void score_tile(const Task& task, const Cache& cache, const float* const (&queries)[Heads], std::size_t first,

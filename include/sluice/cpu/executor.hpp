@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Executors for CPU threads: one parallel region a forward pass, a spin barrier between its phases.
+//! Executors for CPU threads: one parallel region per forward pass, a spin barrier between its phases.
 #pragma once
 
 #include <algorithm>

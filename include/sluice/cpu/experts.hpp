@@ -71,7 +71,7 @@ private:
         for (const ExpertChoice& choice : choices) ++begin_[static_cast<std::size_t>(choice.expert) + 1];
         for (std::size_t e = 1; e <= shape_.experts; ++e) begin_[e] += begin_[e - 1];
         for (std::size_t entry = choices.size(); entry-- > 0;) {
-            // Filling each expert's range from behind moves its end to its begin; the shift below restores it.
+            // Filling each expert's range from its end moves that to its begin; the shift below restores it.
             entries_[--begin_[static_cast<std::size_t>(choices[entry].expert) + 1]] = static_cast<std::uint32_t>(entry);
         }
         std::copy(begin_.begin() + 1, begin_.end(), begin_.begin());

@@ -34,7 +34,7 @@ struct Unit {
 };
 
 //! A unit of sixteen rows of format F, as `words` vectors of 64 bytes.
-//! - `pack(tile, at, unit)` makes it from the blocks that begin `at` bytes behind the begin of the tile's rows;
+//! - `pack(tile, at, unit)` makes it from the blocks that begin `at` bytes after the begin of the tile's rows;
 //! - `levels<S>(unit, i)`: q + bias of elements 16 * S + 4 * i and the next three, as bytes, each at most `max`;
 //! - `scale<G>(unit)`: of group G, where has_scales; else all scales are 1;
 //! - `scale_pair<P>(unit)`, where there is a bias too, and `min_pair<P>(unit)`: the scale or minimum of elements 32 * P
@@ -247,7 +247,7 @@ protected:
         V::store_bytes(unit, V::low_halves(first, second));
     }
 
-    //! For formats whose levels are the N bytes behind d.
+    //! For formats whose levels are the N bytes after d.
     template <std::size_t N>
     static SLUICE_INLINE void pack_bytes(const RowTile& tile, std::size_t at, std::byte* unit) {
         pack_d(tile, at, unit);

@@ -130,7 +130,7 @@ private:
 
 using KvCacheF32 = ContiguousKvCache<float>;
 using KvCacheF16 = ContiguousKvCache<Half>;
-using KvCacheQ8_0 = ContiguousKvCache<quant::Q8_0::Block>;  //!< 8.5 bits an element
+using KvCacheQ8_0 = ContiguousKvCache<quant::Q8_0::Block>;  //!< 8.5 bits per element
 
 static_assert(KvCache<KvCacheF32> && KvCache<KvCacheF16> && KvCache<KvCacheQ8_0>);
 

@@ -24,7 +24,7 @@ template <Quantization Q, class V, class Source, class Destination>
 void linear(const Matrix& weights, Range rows, const Activations<V>& x, std::size_t count, Source source,
             Destination destination) {
     Q::visit(weights.format, [&]<class F>() {
-        constexpr std::size_t most = 128;  // columns a call: 4 KiB of stack
+        constexpr std::size_t most = 128;  // columns per call: 4 KiB of stack
         using View = typename F::Activation;
         std::array<Column<View>, most> columns;
         for (std::size_t done = 0; done < count; done += most) {

@@ -18,7 +18,7 @@ namespace sluice::cpu {
 
 namespace detail {
 
-//! Elements w [0, n) of a row, n <= 16, as floats with zeros behind them.
+//! Elements w [0, n) of a row, n <= 16, as floats, zeros after them.
 template <FloatFormat F, class V>
 SLUICE_INLINE typename V::F32 load_floats(const typename F::Block* w, std::size_t n) {
     using quant::BF16, quant::F16, quant::F32;

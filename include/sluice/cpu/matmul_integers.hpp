@@ -105,7 +105,7 @@ SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typena
 }
 
 //! y[c] [16] grows by the products of `blocks` blocks of a tile, in units from `units` on, with blocks `first_block`
-//! and on of column c. Columns behind the last one, up to C of them, repeat it and are not stored.
+//! and on of column c. Columns after the last one, up to C of them, repeat it and are not stored.
 template <IntegerFormat F, class V, std::size_t C>
 void multiply_units(const std::byte* units, std::size_t first_block, std::size_t blocks,
                     std::span<const Column<typename F::Activation>> columns, float (*y)[16]) {
@@ -131,7 +131,7 @@ void multiply_units(const std::byte* units, std::size_t first_block, std::size_t
 
 }  // namespace detail
 
-//! Some units of a tile, one behind the other.
+//! Some units of a tile, one after the other.
 struct Panel {
     const std::byte* units;
     std::size_t count;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The operands of the matrix kernels: sixteen rows of a weight matrix, one a vector lane, and columns to multiply.
+//! The operands of the matrix kernels: sixteen rows of a weight matrix, one per vector lane, and columns to multiply.
 #pragma once
 
 #include <algorithm>
@@ -23,14 +23,14 @@ struct RowTile {
     const std::byte* base;
     alignas(64) std::array<std::int32_t, simd::lanes> offset;
 
-    //! `count` rows, row_bytes apart; those behind the last one repeat it. 15 * row_bytes must fit 31 bits.
+    //! `count` rows, row_bytes apart; those after the last one repeat it. 15 * row_bytes must fit 31 bits.
     RowTile(const std::byte* first, std::size_t row_bytes, std::size_t count) : base(first) {
         for (std::size_t r = 0; r < simd::lanes; ++r) {
             offset[r] = static_cast<std::int32_t>(std::min(r, count - 1) * row_bytes);
         }
     }
 
-    //! The T at `bytes` behind the begin of row r.
+    //! The T at `bytes` after the begin of row r.
     template <class T>
     const T* at(std::size_t r, std::size_t bytes) const {
         return reinterpret_cast<const T*>(base + offset[r] + bytes);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The AVX2 + FMA + F16C back end of cpu/simd.hpp: two 256-bit registers a vector. See simd_scalar.hpp for the meaning.
+//! The AVX2 + FMA + F16C back end of cpu/simd.hpp: two 256-bit registers per vector. For the meaning see
+//! simd_scalar.hpp.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The AVX-512 (F, BW, VL, DQ, VNNI) back end of cpu/simd.hpp: one register a vector. See simd_scalar.hpp for the
+//! The AVX-512 (F, BW, VL, DQ, VNNI) back end of cpu/simd.hpp: one register per vector. See simd_scalar.hpp for the
 //! meaning.
 #pragma once
 

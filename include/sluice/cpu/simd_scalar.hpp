@@ -56,7 +56,7 @@ struct Scalar {
     }
     //! A half-precision number in all lanes, widened exactly.
     static F32 set(Half x) { return set(sluice::to_float(x)); }
-    //! The first n <= 16 floats at p, zeros behind them.
+    //! The first n <= 16 floats at p, zeros after them.
     static F32 load_first(const float* p, std::size_t n) {
         F32 r = zero();
         std::copy_n(p, n, r.v.begin());

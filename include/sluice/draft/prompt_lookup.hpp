@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Prompt lookup (Saxena, "Prompt lookup decoding", 2023): text that repeats itself is guessed from where it stood
+//! Prompt lookup (Saxena, "Prompt lookup decoding", 2023): text that repeats itself is guessed from where it was
 //! before, in the prompt or in the answer.
 #pragma once
 
@@ -17,7 +17,7 @@
 namespace sluice::draft {
 
 //! Proposes what followed the latest occurrence of the last three, two or one tokens, the longest first; and goes on
-//! behind that place as long as the text does the same.
+//! from there as long as the text does the same.
 //!
 //! Every token is compared with what would have been guessed for it, whether it was proposed or not, so what a guess is
 //! worth costs nothing to learn: a proposal is as long as pays by the share of guesses that were right lately, told
@@ -101,12 +101,12 @@ private:
         return count;
     }
 
-    std::vector<std::uint32_t> latest_;  // by the hash of 1 to 3 tokens: where the text went on behind them
+    std::vector<std::uint32_t> latest_;  // by the hash of 1 to 3 tokens: where the text went on after them
     std::array<HitRate, longest_match> hits_{};
     std::array<Token, max_tokens> guesses_{};
     std::size_t seen_ = 0;     // tokens taken in
     std::size_t matched_ = 0;  // tokens before next_ that are those at the end of the text; 0: no match
-    std::size_t next_ = 0;     // where the next token may have stood before
+    std::size_t next_ = 0;     // where the next token may have been before
 };
 
 }  // namespace sluice::draft

@@ -25,7 +25,8 @@ namespace sluice::gguf {
 //! hands out live as long as it does. Everything is checked when the file is opened, down to the last string.
 class File {
 public:
-    //! Maps the file, and with the first part of a split file its siblings.
+    //! Maps the file, and with the first part of a split file its siblings. Error: a file that is missing, cannot be
+    //! read, is damaged, or has a version or formats that are not known.
     static Expected<File> open(const std::filesystem::path& path) {
         SLUICE_ASSIGN(File file, map_part(path));
         SLUICE_ASSIGN(const Split split, file.split());

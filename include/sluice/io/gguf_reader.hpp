@@ -21,6 +21,7 @@
 
 namespace sluice::gguf {
 
+//! In file order, and by name.
 using MetadataList = NamedList<Metadata, &Metadata::key>;
 using TensorList = NamedList<Tensor, &Tensor::name>;
 

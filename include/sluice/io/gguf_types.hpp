@@ -13,21 +13,21 @@
 #include <string_view>
 
 #include "sluice/core/checked.hpp"
+#include "sluice/core/format.hpp"
 #include "sluice/core/quote.hpp"
 #include "sluice/core/status.hpp"
+#include "sluice/core/utf8.hpp"
 #include "sluice/io/gguf_value.hpp"
-#include "sluice/quant/format.hpp"
-#include "sluice/text/utf8.hpp"
 
 namespace sluice::gguf {
 
-inline constexpr std::uint32_t magic = 0x46554747;  //!< "GGUF"
-inline constexpr std::uint32_t oldest_version = 2;
-inline constexpr std::uint32_t newest_version = 3;
-inline constexpr std::size_t max_dims = 4;
-inline constexpr std::size_t max_name_bytes = 65535;
-inline constexpr std::string_view alignment_key = "general.alignment";
-inline constexpr std::uint32_t default_alignment = 32;
+inline constexpr std::uint32_t magic = 0x46554747;                      //!< "GGUF"
+inline constexpr std::uint32_t oldest_version = 2;                      //!< that is read and written
+inline constexpr std::uint32_t newest_version = 3;                      //!< likewise
+inline constexpr std::size_t max_dims = 4;                              //!< dimensions of a tensor
+inline constexpr std::size_t max_name_bytes = 65535;                    //!< of a key or a tensor's name
+inline constexpr std::uint32_t default_alignment = 32;                  //!< bytes
+inline constexpr std::string_view alignment_key = "general.alignment";  //!< states another one
 
 //! Tensor data may start at multiples of a power of two from 8 to 65536 bytes.
 constexpr bool is_alignment(std::uint64_t value) { return std::has_single_bit(value) && value >= 8 && value <= 65536; }
@@ -44,7 +44,7 @@ struct Tensor {
     quant::Format format;
     std::uint32_t n_dims;
     std::array<std::uint64_t, max_dims> shape;  //!< fastest first; 1 beyond n_dims
-    std::span<const std::byte> bytes;
+    std::span<const std::byte> bytes;           //!< its data, tensor_bytes(format, extents()) of them
 
     //! The extents that the file gives.
     std::span<const std::uint64_t> extents() const { return std::span(shape).first(n_dims); }

@@ -23,11 +23,13 @@ static_assert(std::endian::native == std::endian::little, "GGUF numbers are read
 //! A metadata value's type, by its id in the file.
 enum class ValueType : std::uint32_t { u8, i8, u16, i16, u32, i32, f32, boolean, string, array, u64, i64, f64 };
 
+//! A type's name in messages and its size.
 struct ValueTypeInfo {
     std::string_view name;
     std::uint32_t bytes;  //!< of one value; 0 where the value tells its own length
 };
 
+//! By id.
 inline constexpr auto value_types = std::to_array<ValueTypeInfo>({
     {"u8", 1},
     {"i8", 1},
@@ -94,10 +96,10 @@ public:
     Value(ValueType element, std::uint64_t count, std::span<const std::byte> bytes)
         : type_(ValueType::array), element_(element), count_(count), bytes_(bytes) {}
 
-    ValueType type() const { return type_; }
-    ValueType element_type() const { return element_; }  //!< an array's; type() for others
-    std::uint64_t count() const { return count_; }       //!< an array's elements; 1 for others
-    std::span<const std::byte> bytes() const { return bytes_; }
+    ValueType type() const { return type_; }                     //!< ValueType::array for every array
+    ValueType element_type() const { return element_; }          //!< an array's; type() for others
+    std::uint64_t count() const { return count_; }               //!< an array's elements; 1 for others
+    std::span<const std::byte> bytes() const { return bytes_; }  //!< as the constructors take them
 
     //! "u32", "array of string".
     std::string type_name() const {
@@ -152,7 +154,7 @@ private:
         return value;
     }
 
-    //! The scalar of type element_ that starts at `at`; moves `at` behind it.
+    //! The scalar of type element_ that starts at `at`; moves `at` past it.
     template <class T>
     Expected<T> take(const std::byte*& at) const {
         switch (element_) {

@@ -59,7 +59,7 @@ public:
         return set(key, Value(value_type_of<T>(), values.size(), bytes));
     }
 
-    //! Adds a value as it stands in another file. Setting "general.alignment" also aligns the tensors.
+    //! Adds a value as it is in another file. Setting "general.alignment" also aligns the tensors.
     Layout& set(std::string_view key, const Value& value) {
         if (!take_name(keys_, "key", key)) return *this;
         if (key == alignment_key) {
@@ -99,14 +99,15 @@ public:
         data_bytes_ = *padded_end;
         return *this;
     }
+    //! The same.
     Layout& add_tensor(std::string_view name, quant::Format format, std::initializer_list<std::uint64_t> shape) {
         return add_tensor(name, format, std::span(shape.begin(), shape.size()));
     }
 
     //! The first mistake made, if any.
     const Status& status() const { return status_; }
-    std::uint64_t alignment() const { return alignment_; }
-    std::span<const TensorSlot> tensors() const { return tensors_; }
+    std::uint64_t alignment() const { return alignment_; }            //!< of the tensors' data, in bytes
+    std::span<const TensorSlot> tensors() const { return tensors_; }  //!< in the order they were added
 
     //! Everything before the first tensor's data, padding included; or the first mistake.
     Expected<std::vector<std::byte>> head() const {
@@ -165,6 +166,7 @@ private:
 //! from write() only destroying it makes sense.
 class Writer {
 public:
+    //! Creates the file and writes the head. Error: the layout's first mistake, or a file that cannot be written.
     static Expected<Writer> create(const std::filesystem::path& path, const Layout& layout) {
         SLUICE_ASSIGN(const auto head, layout.head());
         Writer writer(path, layout);

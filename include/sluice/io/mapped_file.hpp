@@ -67,7 +67,7 @@ public:
 
     //! Valid as long as this object or the one it was moved to.
     std::span<const std::byte> bytes() const { return {start_, size_}; }
-    std::size_t size() const { return size_; }
+    std::size_t size() const { return size_; }  //!< bytes
 
 private:
     struct Descriptor {

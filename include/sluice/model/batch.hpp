@@ -33,6 +33,7 @@ struct LayerForms {
     cpu::ActivationForms inner;   //!< of the experts: read by down
 };
 
+//! The forms that the matrices of a model ask for; Q has their formats.
 template <Quantization Q>
 LayerForms layer_forms(const Weights& weights) {
     LayerForms forms;

@@ -43,7 +43,8 @@ class Forward {
 public:
     static constexpr bool reads_interleaved = true;  //!< see model/interleave.hpp
 
-    //! What a pipeline loads: with an empty cache, for batches of max_rows.
+    //! What a pipeline loads: with an empty cache, for batches of max_rows. Error: heads that are not whole blocks of
+    //! the cache. Throws std::bad_alloc where there is not enough memory.
     template <Executor E>
     static Expected<Ready<P, Forward>> create(E& executor, Model<P> model, const KvCacheShape& cache,
                                               std::size_t max_rows) {
@@ -52,6 +53,7 @@ public:
         return Ready<P, Forward>{typename P::KvCache(cache), Forward(std::move(model), limits)};
     }
 
+    //! Allocates all that passes within `limits` need. The model's file must outlive it.
     Forward(Model<P> model, const ForwardLimits& limits)
         : weights_(std::move(model.weights)),
           rope_(model.shape.head_dim, model.hyperparameters.rope_theta, model.hyperparameters.rope_scaling),
@@ -60,8 +62,8 @@ public:
         wanted_.reserve(limits.max_rows);
     }
 
-    std::size_t max_rows() const { return limits_.max_rows; }
-    std::size_t vocab() const { return w_.shape.vocab; }
+    std::size_t max_rows() const { return limits_.max_rows; }  //!< of a pass
+    std::size_t vocab() const { return w_.shape.vocab; }       //!< logits of a row
 
     //! The policies at work, for what they have to tell: counts, statistics.
     const typename P::Attention& attention() const { return w_.attention; }
@@ -70,7 +72,8 @@ public:
 
     //! Computes the rows, in order; those of one sequence continue it at its cached length. logits [rows that want
     //! them, vocab], in the order of the rows. When it returns ok the cache holds the rows; else its lengths are as
-    //! before. `cancel`, if given, is polled in every layer.
+    //! before. `cancel`, if given, is polled in every layer. Error: rows, a cache, an executor or room for logits that
+    //! do not fit, a full context (out_of_capacity), or a pass that was cancelled (cancelled).
     //!
     //! Defined below the class, and so not inline: `extern template` keeps a program's other translation units from
     //! compiling the kernels once more (samples/common/load.hpp does so).

@@ -38,8 +38,8 @@ struct Workspace {
 };
 
 //! residual += o(attention(q, k, v)); residual += experts(residual): each on the normalized residual of the batch
-//! `rows`. Reads and extends the cache. Work on rows is shared by rows, work on matrices by matrix rows; a barrier
-//! stands wherever one member reads what another wrote.
+//! `rows`. Reads and extends the cache. Work on rows is shared by rows, work on matrices by matrix rows; there
+//! is a barrier wherever one member reads what another wrote.
 template <class P, Team T>
 void layer(T& team, std::size_t index, const LayerWeights& weights, std::span<const Row> rows, Workspace<P>& w,
            typename P::KvCache& cache) {

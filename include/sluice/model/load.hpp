@@ -162,7 +162,7 @@ public:
         return {};
     }
 
-    //! `stack` matrices of [rows, cols], one behind the other; 0 for one matrix without the third dimension.
+    //! `stack` matrices of [rows, cols], one after the other; 0 for one matrix without the third dimension.
     Status read(std::string name, Matrix& to, std::size_t cols, std::size_t rows, std::size_t stack = 0) {
         auto taken = stack == 0 ? take(name, {cols, rows}) : take(name, {cols, rows, stack});
         if (!taken.ok()) return taken.status();
@@ -214,7 +214,8 @@ private:
 
 }  // namespace detail
 
-//! The hyper-parameters in the file's keys; any other architecture than qwen3moe is refused by its name.
+//! The hyper-parameters in the file's keys; any other architecture than qwen3moe is refused by its name. Error: a
+//! key that is missing, of another type, out of its range, or of an extension that would change the computation.
 inline Expected<Hyperparameters> read_hyperparameters(const gguf::File& file) {
     SLUICE_ASSIGN(const std::string_view found, file.get<std::string_view>("general.architecture"));
     if (found != architecture) {
@@ -275,6 +276,7 @@ inline Expected<Hyperparameters> read_hyperparameters(const gguf::File& file) {
 }
 
 //! Views of all weights, checked against the hyper-parameters and the formats of Q. They live as long as the file.
+//! Error: a tensor that is missing, of another shape or format, or left over.
 template <Quantization Q>
 Expected<Weights> read_weights(const gguf::File& file, const shape::Dynamic& s) {
     detail::TensorReader<Q> tensors(file);

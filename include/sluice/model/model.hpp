@@ -22,7 +22,8 @@ struct Model {
     Weights weights;
 
     //! Reads and checks a file, which must outlive the model. Weights of up to `interleave_limit` bytes are copied into
-    //! the kernels' own layout (model/interleave.hpp); larger ones stay where they are.
+    //! the kernels' own layout (model/interleave.hpp); larger ones stay where they are. Errors: those of
+    //! read_hyperparameters, read_weights and shape::as. Throws std::bad_alloc.
     static Expected<Model> read(const gguf::File& file, std::size_t interleave_limit) {
         using Q = typename P::Quantization;
         SLUICE_ASSIGN(const Hyperparameters h, read_hyperparameters(file));

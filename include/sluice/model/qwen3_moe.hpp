@@ -14,13 +14,13 @@
 
 namespace sluice::model {
 
-//! What the file's metadata says besides the sizes.
+//! What the file's metadata says.
 struct Hyperparameters {
-    shape::Dynamic shape;
-    std::size_t context = 0;  //!< positions the model was made for
-    float rms_eps = 0.0F;     //!< in every normalization
-    double rope_theta = 0.0;  //!< base of the rotary frequencies: 1e6 in the first release, 1e7 in later ones
-    RopeScaling rope_scaling;
+    shape::Dynamic shape;      //!< the sizes
+    std::size_t context = 0;   //!< positions the model was made for
+    float rms_eps = 0.0F;      //!< in every normalization
+    double rope_theta = 0.0;   //!< base of the rotary frequencies: 1e6 in the first release, 1e7 in later ones
+    RopeScaling rope_scaling;  //!< none, unless the file states one
 };
 
 //! One transformer layer.

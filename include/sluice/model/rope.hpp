@@ -32,7 +32,7 @@ struct Rotation {
     float cos, sin;
 };
 
-//! The rotation at a position by so many radians a position, times a magnitude.
+//! The rotation at a position by so many radians per position, times a magnitude.
 SLUICE_HD inline Rotation rotation_at(std::int32_t position, double radians, double magnitude) {
     const auto [s, c] = math::sincos(static_cast<double>(position) * radians);
     return {static_cast<float>(c * magnitude), static_cast<float>(s * magnitude)};
@@ -53,8 +53,8 @@ public:
         }
     }
 
-    std::size_t pairs() const { return radians_.size(); }
-    std::span<const double> radians() const { return radians_; }  //!< [pairs], a position
+    std::size_t pairs() const { return radians_.size(); }         //!< head_dim / 2
+    std::span<const double> radians() const { return radians_; }  //!< [pairs], per position
     double magnitude() const { return magnitude_; }               //!< of every rotation: 1 but for YaRN
 
     //! cos and sin [pairs] of the angles at a position, times YaRN's magnitude.

@@ -15,7 +15,7 @@ namespace sluice::shape {
 
 //! Sizes known when the file is opened.
 struct Dynamic {
-    std::size_t layers = 0;
+    std::size_t layers = 0;        //!< transformer layers
     std::size_t hidden = 0;        //!< width of the residual stream
     std::size_t heads = 0;         //!< query heads
     std::size_t kv_heads = 0;      //!< key/value heads; heads is a multiple
@@ -23,7 +23,7 @@ struct Dynamic {
     std::size_t experts = 0;       //!< in each layer
     std::size_t experts_used = 0;  //!< by each row
     std::size_t expert_ff = 0;     //!< width of one expert
-    std::size_t vocab = 0;
+    std::size_t vocab = 0;         //!< tokens: rows of the embedding
 };
 
 //! Qwen3-30B-A3B, Qwen3-Coder-30B-A3B and their fine-tunes.

@@ -21,7 +21,7 @@ struct F32View {
 };
 
 //! A row of k int8 levels in blocks of N: x[i] = d[i / N] * q[i]. It lies in one piece of row_bytes(k) bytes, aligned
-//! to 64: q (zeros up to a multiple of 64), the sums of each 16 levels, the scales (zeros behind them).
+//! to 64: q (zeros up to a multiple of 64), the sums of each 16 levels, the scales (zeros after them).
 template <std::size_t N>
 struct Q8View {
     static_assert(N == 32 || N == 256);
@@ -62,7 +62,7 @@ struct Q8Row {
 
     Q8View<N> view() const { return {q, d, sums}; }
 
-    //! Zeros behind the row's end, as Q8View promises.
+    //! Zeros after the row's end, as Q8View promises.
     SLUICE_HD void pad(std::size_t k) const {
         const std::size_t end = Q8View<N>::padded(k);
         for (std::size_t i = k; i < end; ++i) q[i] = 0;

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "sluice/core/float16.hpp"
+#include "sluice/core/format.hpp"
 #include "sluice/quant/activation.hpp"
-#include "sluice/quant/format.hpp"
 
 namespace sluice::quant {
 

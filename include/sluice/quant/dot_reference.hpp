@@ -22,7 +22,7 @@ SLUICE_HD float add_block(float acc, float d, float dmin, float xd, std::int32_t
     return acc;
 }
 
-//! Integer formats: exact integer sums within a block, then one float step a block, blocks in ascending order.
+//! Integer formats: exact integer sums within a block, then one float step per block, blocks in ascending order.
 //! k is a multiple of F::block_size.
 template <IntegerFormat F>
 SLUICE_HD float dot_reference(const typename F::Block* row, std::size_t k, typename F::Activation x) {

@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "sluice/core/format.hpp"
 #include "sluice/quant/activation.hpp"
-#include "sluice/quant/format.hpp"
 
 namespace sluice::quant {
 

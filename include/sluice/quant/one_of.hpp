@@ -6,7 +6,7 @@
 #include <string>
 
 #include "sluice/concepts/quantization.hpp"
-#include "sluice/quant/format.hpp"
+#include "sluice/core/format.hpp"
 
 namespace sluice::quant {
 

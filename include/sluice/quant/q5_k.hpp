@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Q5_K: 256 5-bit levels in groups of 32, each with a 6-bit scale and minimum, 5.5 bits a weight.
+//! Q5_K: 256 5-bit levels in groups of 32, each with a 6-bit scale and minimum, 5.5 bits per weight.
 #pragma once
 
 #include <cstddef>
@@ -7,9 +7,9 @@
 #include <string_view>
 
 #include "sluice/core/float16.hpp"
+#include "sluice/core/format.hpp"
 #include "sluice/quant/activation.hpp"
 #include "sluice/quant/fit.hpp"
-#include "sluice/quant/format.hpp"
 #include "sluice/quant/levels.hpp"
 #include "sluice/quant/packed_scales.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Q6_K: 256 6-bit levels around 32 in groups of 16, each with an 8-bit scale, 6.5625 bits a weight.
+//! Q6_K: 256 6-bit levels around 32 in groups of 16, each with an 8-bit scale, 6.5625 bits per weight.
 #pragma once
 
 #include <algorithm>
@@ -8,9 +8,9 @@
 #include <string_view>
 
 #include "sluice/core/float16.hpp"
+#include "sluice/core/format.hpp"
 #include "sluice/quant/activation.hpp"
 #include "sluice/quant/fit.hpp"
-#include "sluice/quant/format.hpp"
 #include "sluice/quant/levels.hpp"
 
 namespace sluice::quant {

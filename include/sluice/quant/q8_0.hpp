@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Q8_0: 32 signed 8-bit levels under one half-precision scale, 8.5 bits a weight.
+//! Q8_0: 32 signed 8-bit levels under one half-precision scale, 8.5 bits per weight.
 #pragma once
 
 #include <algorithm>
@@ -8,9 +8,9 @@
 #include <string_view>
 
 #include "sluice/core/float16.hpp"
+#include "sluice/core/format.hpp"
 #include "sluice/quant/activation.hpp"
 #include "sluice/quant/fit.hpp"
-#include "sluice/quant/format.hpp"
 #include "sluice/quant/levels.hpp"
 
 namespace sluice::quant {

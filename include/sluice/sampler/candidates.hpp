@@ -40,9 +40,10 @@ inline constexpr auto ranks_before = [](const Candidate& a, const Candidate& b) 
     return a.logit > b.logit || (a.logit == b.logit && a.id < b.id);
 };
 
+//! The candidates for one token at a time; the memory is kept for the next. Not for several threads at once.
 class Candidates {
 public:
-    static constexpr std::size_t block_size = 256;
+    static constexpr std::size_t block_size = 256;                            //!< candidates under one maximum
     static constexpr std::uint64_t unit_weight = std::uint64_t{1} << 40;      //!< the best candidate's weight
     static constexpr std::size_t max_vocab_size = std::size_t{1} << 23;       //!< so that no sum of weights overflows
     static constexpr float masked = -std::numeric_limits<float>::infinity();  //!< a logit that is never sampled
@@ -67,8 +68,9 @@ public:
         return {};
     }
 
-    std::size_t vocab_size() const { return vocab_size_; }
-    std::size_t size() const { return size_; }  //!< candidates that are left
+    std::size_t vocab_size() const { return vocab_size_; }  //!< logits in the row
+    std::size_t size() const { return size_; }              //!< candidates that are left
+    //! The i-th candidate's token, i < size().
     Token id(std::size_t i) const { return whole_ ? static_cast<Token>(i) : ids_[i]; }
     //! The i-th candidate in ascending order of ids, its logit before the temperature.
     Candidate operator[](std::size_t i) const { return {logits_[i], id(i)}; }
@@ -157,7 +159,7 @@ public:
     using BlockDepths = std::array<float, block_size>;
     using BlockWeights = std::array<std::uint64_t, block_size>;
 
-    //! The depths of the candidates of block `b`; infinity behind the last one.
+    //! The depths of the candidates of block `b`; infinity after the last one.
     void measure(std::size_t b, BlockDepths& depths) const {
         assert(scanned_);
         Padding padding;

@@ -7,7 +7,8 @@
 
 namespace sluice {
 
-//! Ends a chain with the candidate that ranks first; ties go to the lowest id.
+//! Ends a chain with the candidate that ranks first; ties go to the lowest id. Error: NaN, +inf, or nothing
+//! but -inf among the logits.
 struct Greedy {
     Expected<Token> choose(Candidates& candidates, const SampleContext&) const {
         SLUICE_TRY(candidates.scan());

@@ -17,7 +17,8 @@ struct TokenBias {
     float bias = 0.0F;
 };
 
-//! Adds each bias to its token's logit; several biases of one token add up.
+//! Adds each bias to its token's logit; several biases of one token add up. Errors: a negative token or a bias that is
+//! NaN or +inf (of check()), a token outside the vocabulary (of apply()).
 class LogitBias {
 public:
     explicit LogitBias(std::vector<TokenBias> biases) : biases_(std::move(biases)) {}

@@ -17,9 +17,9 @@ namespace sluice {
 
 inline constexpr float lowest_logprob = -9999.0F;  //!< stands for everything below it, as in OpenAI's API
 
-//! log softmax of `logits` [vocab], none of them NaN or +inf and not all -inf: before penalties, biases and the
-//! temperature. Overwrites `out`: first the sampled token, then the `top` most likely ones in the order of their rank,
-//! the sampled one among them where it belongs. `bytes` stay empty.
+//! The natural logarithm of the softmax of `logits` [vocab], none of them NaN or +inf and not all -inf: before
+//! penalties, biases and the temperature. Overwrites `out`: first the sampled token, then the `top` most likely ones in
+//! the order of their rank, the sampled one among them where it belongs. `bytes` stay empty.
 inline void compute_logprobs(std::span<const float> logits, Token sampled, std::size_t top,
                              std::vector<TokenLogprob>& out) {
     const float highest = *std::max_element(logits.begin(), logits.end());

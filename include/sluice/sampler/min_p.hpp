@@ -9,7 +9,7 @@
 
 namespace sluice {
 
-//! 0 keeps all.
+//! 0 keeps all; anything outside [0, 1] is the error of check().
 class MinP {
 public:
     explicit MinP(float min_p) : min_p_(min_p), deepest_(deepest(min_p)) {}

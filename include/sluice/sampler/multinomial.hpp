@@ -16,7 +16,7 @@ namespace sluice {
 
 //! Ends a chain by inverting the cumulative distribution of the candidates in ascending order of their ids, at one
 //! number drawn for (seed, sequence, position). The token depends on which candidates are left and on nothing else that
-//! the stages did.
+//! the stages did. Error: NaN, +inf, or nothing but -inf among the logits.
 class Multinomial {
 public:
     Expected<Token> choose(Candidates& candidates, const SampleContext& context) {

@@ -11,7 +11,9 @@
 
 namespace sluice {
 
-//! logit -= presence + frequency * (occurrences in the window), for each token of the window. 0 and 0 change nothing.
+//! logit -= presence + frequency * (occurrences in the window), for each token of the window (see last_tokens()). 0 and
+//! 0 change nothing. Errors: a penalty that is not finite, a window below -1; a history with tokens outside the
+//! vocabulary.
 class PresenceFrequencyPenalty {
 public:
     PresenceFrequencyPenalty(float presence, float frequency, std::int32_t repeat_last_n = 64)

@@ -13,7 +13,8 @@
 namespace sluice {
 
 //! Divides the positive logits of the window's tokens by `penalty` and multiplies the others by it. A penalty of 1 or a
-//! window of 0 changes nothing.
+//! window (see last_tokens()) of 0 changes nothing. Errors: a penalty that is not positive and finite, a window below
+//! -1; a history with tokens outside the vocabulary.
 class RepetitionPenalty {
 public:
     explicit RepetitionPenalty(float penalty, std::int32_t repeat_last_n = 64)

@@ -9,7 +9,8 @@
 
 namespace sluice {
 
-//! At 0, the limit, only the best candidate stays: greedy sampling, whatever stages follow.
+//! A temperature is at least 0 and finite; all else is the error of check(). At 0, the limit, only the best candidate
+//! stays: greedy sampling, whatever stages follow.
 class Temperature {
 public:
     explicit Temperature(float temperature) : temperature_(temperature) {}

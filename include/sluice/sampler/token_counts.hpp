@@ -30,6 +30,7 @@ inline Status check_window(std::int32_t n) {
 //! Allocates only when the vocabulary grows.
 class TokenCounts {
 public:
+    //! A token, and how often it occurs.
     struct Entry {
         Token token = 0;
         std::uint32_t count = 0;

@@ -13,7 +13,7 @@
 
 namespace sluice {
 
-//! 0 keeps all; 1 is greedy sampling.
+//! 0 keeps all; 1 is greedy sampling; a negative k is the error of check().
 class TopK {
 public:
     explicit TopK(std::int32_t k) : k_(k) {}
@@ -30,7 +30,7 @@ public:
         SLUICE_TRY(candidates.scan());
 
         // The k-th highest block maximum: at least k candidates reach it, one in each of k blocks, and few more. What
-        // only ties with it behind the first k such blocks ranks behind them.
+        // only ties with it after the first k such blocks ranks below them.
         if (k <= candidates.block_count()) {
             block_max_.assign(candidates.block_max().begin(), candidates.block_max().end());
             const auto kth = block_max_.begin() + (k_ - 1);

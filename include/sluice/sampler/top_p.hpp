@@ -17,7 +17,7 @@
 namespace sluice {
 
 //! Keeps the shortest prefix of the ranking whose probability is at least p: the token that crosses p stays.
-//! Anything outside (0, 1) keeps all.
+//! Anything outside (0, 1) keeps all, but NaN is the error of check().
 //!
 //! Instead of sorting the vocabulary, adds up the weights in narrow buckets of the logit, and searches only the bucket
 //! in which the sum crosses p.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A sink that writes one JSON object a line: one a token, then one for the result.
+//! A sink that writes one JSON object per line: one per token, then one for the result.
 #pragma once
 
 #include <cstddef>

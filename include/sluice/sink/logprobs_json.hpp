@@ -9,7 +9,7 @@
 
 #include "sluice/core/generation.hpp"
 #include "sluice/core/json_text.hpp"
-#include "sluice/text/utf8.hpp"
+#include "sluice/core/utf8.hpp"
 
 namespace sluice {
 

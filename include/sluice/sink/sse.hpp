@@ -187,7 +187,7 @@ private:
     bool open_ = true;  // the client is there, and nothing has failed
 };
 
-//! A StreamSink that writes one choice of an answer into a stream: an event a token, but for a stop token without text.
+//! A StreamSink that writes one choice of an answer to a stream: an event per token, but for stop tokens without text.
 //! In a chat the role comes first, a leading <think> block is `reasoning_content`, and calls of functions are
 //! `tool_calls`, each whole in one event.
 template <class Stream>

@@ -12,6 +12,7 @@
 
 namespace sluice {
 
+//! What an answer holds, or a piece of a streamed one adds.
 struct AnswerParts {
     std::string reasoning{}, content{};
     std::vector<chat::ToolCall> tool_calls{};
@@ -23,7 +24,7 @@ struct AnswerParts {
 class AnswerSplit {
 public:
     //! `has_reasoning`: a <think> block that the answer begins with is reasoning. `has_tools`: <tool_call> blocks
-    //! behind that are calls. Everything else is content.
+    //! after that are calls. Everything else is content.
     AnswerSplit(bool has_reasoning, bool has_tools) : has_reasoning_(has_reasoning), has_tools_(has_tools) {}
 
     //! Appends to `parts` what is decided by now.

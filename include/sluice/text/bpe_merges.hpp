@@ -19,7 +19,7 @@ namespace sluice {
 //! Merge rules (left, right) -> result. A rule's rank is the order in which it was added; lower ranks go first.
 class BpeMerges {
 public:
-    static constexpr std::uint32_t no_rank = std::numeric_limits<std::uint32_t>::max();
+    static constexpr std::uint32_t no_rank = std::numeric_limits<std::uint32_t>::max();  //!< of a pair without a rule
 
     //! For at most `capacity` rules.
     explicit BpeMerges(std::size_t capacity = 0) : slots_(std::bit_ceil(2 * capacity + 1)) {
@@ -38,7 +38,7 @@ public:
     //! The rank of the rule for a pair, or no_rank.
     std::uint32_t rank_of(Token left, Token right) const { return slots_[probe(pair_of(left, right))].rank; }
 
-    //! What the rule of that rank makes.
+    //! What the rule of that rank makes; not for no_rank.
     Token result_of(std::uint32_t rank) const { return results_[rank]; }
 
 private:
@@ -67,6 +67,7 @@ private:
 //! Applies merge rules to words, one after the other, in memory that it keeps. Not for use by several threads at once.
 class BpeMerger {
 public:
+    //! The rules must outlive it.
     explicit BpeMerger(const BpeMerges& merges) : merges_(merges) {}
 
     //! Starting from the token of each byte, merges the lowest-ranked pair, the leftmost of equals, until no rule

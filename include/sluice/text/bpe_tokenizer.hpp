@@ -31,7 +31,7 @@ namespace sluice {
 //! A token's part in the vocabulary, by its number in GGUF's tokenizer.ggml.token_type.
 enum class TokenType : std::int32_t {
     normal = 1,        //!< made by merging bytes
-    unknown = 2,       //!< special: stands for text outside the vocabulary
+    unknown = 2,       //!< special: represents text outside the vocabulary
     control = 3,       //!< special: marks structure (<|im_end|>) and is not text
     user_defined = 4,  //!< special: marks structure that is shown as text (<think>)
     unused = 5,        //!< a padded slot; it has no bytes

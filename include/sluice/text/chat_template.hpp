@@ -21,9 +21,10 @@
 
 namespace sluice::chat {
 
+//! Who says a message; `tool` is the result of a call.
 enum class Role { system, user, assistant, tool };
 
-//! A function that the assistant called. `arguments` is JSON text and goes into the prompt as it stands.
+//! A function that the assistant called. `arguments` is JSON text and goes into the prompt unchanged.
 struct ToolCall {
     std::string name;
     std::string arguments;
@@ -38,7 +39,7 @@ struct Message {
     std::vector<ToolCall> tool_calls{};
 };
 
-//! `tools` are function definitions as JSON text, which goes into the prompt as it stands. The model was trained on
+//! `tools` are function definitions as JSON text, which goes into the prompt unchanged. The model was trained on
 //! what Python's json.dumps prints: ", " and ": " between the parts, and no line breaks.
 struct Options {
     std::vector<std::string> tools{};

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sluice/core/utf8.hpp"
 #include "sluice/text/unicode.hpp"
-#include "sluice/text/utf8.hpp"
 
 namespace sluice {
 
@@ -24,7 +24,7 @@ struct Char {
 //! True where nothing before `code` can change it and it changes nothing before it.
 constexpr bool is_boundary(const unicode::CharRecord& record) { return record.stable && record.combining_class == 0; }
 
-//! Length of the longest prefix, ending before a boundary, that is in NFC as it stands. Ill-formed bytes count as
+//! Length of the longest prefix, ending before a boundary, that is in NFC already. Ill-formed bytes count as
 //! boundaries.
 inline std::size_t normal_prefix(std::string_view text) {
     std::size_t boundary = 0;

@@ -10,8 +10,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "sluice/core/utf8.hpp"
 #include "sluice/text/unicode.hpp"
-#include "sluice/text/utf8.hpp"
 
 namespace sluice {
 

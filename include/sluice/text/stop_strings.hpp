@@ -11,13 +11,13 @@
 #include <vector>
 
 #include "sluice/core/status.hpp"
-#include "sluice/text/utf8.hpp"
+#include "sluice/core/utf8.hpp"
 
 namespace sluice {
 
 //! Passes text on, except for an end that may become a stop string: that is held back until it is decided. The stop
 //! string that is complete first ends the text, the longest if several are; neither it nor anything after it is passed
-//! on. Each byte takes time in the number of stop strings (Knuth-Morris-Pratt, one state a string).
+//! on. Each byte takes time in the number of stop strings (Knuth-Morris-Pratt, one state per string).
 class StopStrings {
 public:
     StopStrings() = default;  //!< none: passes everything on

@@ -19,12 +19,13 @@ namespace sluice {
 //! Byte strings numbered from 0, end to end in one block.
 class TokenBytes {
 public:
+    //! Adds the bytes of the next token.
     void append(std::string_view piece) {
         bytes_ += piece;
         ends_.push_back(bytes_.size());
     }
 
-    std::size_t size() const { return ends_.size(); }
+    std::size_t size() const { return ends_.size(); }  //!< tokens
 
     //! The token's bytes; empty for an id outside the vocabulary.
     std::string_view operator[](Token token) const {
@@ -55,6 +56,7 @@ public:
         return true;
     }
 
+    //! The token with exactly these bytes, if there is one.
     std::optional<Token> find(const TokenBytes& pieces, std::string_view piece) const {
         const Slot& slot = slots_[probe(pieces, piece, hash_of(std::span(piece.data(), piece.size())))];
         if (slot.token == none) return std::nullopt;

@@ -42,7 +42,7 @@ inline std::optional<ToolCall> read_tool_call(std::string_view json) {
 }
 
 //! Splits a streamed answer, however it is cut. The line breaks next to a block belong to it. A block that is no call,
-//! or never closed, is content as it stands.
+//! or never closed, is content, unchanged.
 class ToolCallSplit {
 public:
     //! Appends to `content` and `calls` what is decided by now.

@@ -18,6 +18,7 @@ constexpr const CharRecord& record_of(char32_t code) {
     return tables::records[tables::blocks[block * tables::block_size + code % tables::block_size]];
 }
 
+//! Whether a code point is a letter, a number, white space or something else, as the pre-tokenizer's pattern asks.
 constexpr CharClass char_class(char32_t code) { return record_of(code).char_class; }
 
 //! Hangul syllables are laid out as leading x vowel x trailing consonant (Unicode 15, section 3.12).

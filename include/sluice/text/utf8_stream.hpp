@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "sluice/text/utf8.hpp"
+#include "sluice/core/utf8.hpp"
 
 namespace sluice {
 

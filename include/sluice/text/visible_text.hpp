@@ -11,6 +11,7 @@
 
 namespace sluice {
 
+//! One answer's text at a time: push() its tokens, then finish(), after which it is ready for another answer.
 class VisibleText {
 public:
     explicit VisibleText(StopStrings stops) : stops_(std::move(stops)) {}

@@ -93,7 +93,7 @@ struct TemplateClosingAnswer : BuiltInTemplate {
     }
 };
 
-//! Its tokens lack the line break behind a turn.
+//! Its tokens lack the line break after a turn.
 struct TemplateLosingLineBreak : BuiltInTemplate {
     template <Tokenizer T>
     static PromptTokens encode(const T& tokenizer, const Messages& messages, const chat::Options& options) {

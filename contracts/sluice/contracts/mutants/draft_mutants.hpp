@@ -20,7 +20,7 @@ namespace mutants {
 
 using Lookup = draft::PromptLookup;
 
-//! Goes on guessing behind what it was asked for.
+//! Goes on guessing past what it was asked for.
 struct LookupWithoutBound : Lookup {
     using Lookup::Lookup;
     std::span<const Token> propose(std::span<const Token> history, std::size_t /*most*/) {

@@ -146,7 +146,7 @@ inline Answer counting_last_stop_as_length(AnyPipeline& pipe, const Request& ask
     return answer;
 }
 
-//! Runs on behind the second stop token.
+//! Runs on after the second stop token.
 inline Answer knowing_one_stop_token(AnyPipeline& pipe, Request asked) {
     RecordingSink heard;
     static_cast<void>(pipe.generate(asked.prompt, asked.options, asked.sampler, heard));

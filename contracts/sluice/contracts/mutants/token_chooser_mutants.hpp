@@ -117,7 +117,7 @@ private:
     Candidates candidates_;
 };
 
-//! Goes on behind an error.
+//! Goes on after an error.
 template <class... Parts>
 class ChainDeaf {
 public:

@@ -191,7 +191,7 @@ struct WordsOfWholeNumbers {
         return end;
     }
 };
-//! Leaves no space to the word behind it.
+//! Leaves no space to the word after it.
 struct WordsWithoutSpace {
     static std::size_t word_end(std::string_view text, std::size_t at) {
         std::size_t end = qwen2_word_end(text, at);

@@ -9,7 +9,7 @@
 
 namespace sluice::utf8 {
 
-//! What stands in for an ill-formed sequence.
+//! What takes the place of an ill-formed sequence.
 inline constexpr char32_t replacement = 0xFFFD;
 
 //! `cut`: the text ends inside a sequence that was well-formed so far.

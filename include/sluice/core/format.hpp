@@ -89,7 +89,7 @@ inline constexpr auto known_formats = std::to_array<FormatInfo>({
     {Format::MXFP4, "MXFP4", 32, 17},
 });
 
-//! The facts of a format id, or nothing for an id this page does not know.
+//! The facts of a format id, or nothing for an id that is not listed here.
 constexpr std::optional<FormatInfo> format_info(Format format) {
     for (const FormatInfo& info : known_formats) {
         if (info.format == format) return info;
@@ -97,7 +97,7 @@ constexpr std::optional<FormatInfo> format_info(Format format) {
     return std::nullopt;
 }
 
-//! "Q4_K", or "unknown" for an id this page does not know.
+//! "Q4_K", or "unknown" for an id that is not listed here.
 constexpr std::string_view format_name(Format format) {
     const auto info = format_info(format);
     return info ? info->name : "unknown";

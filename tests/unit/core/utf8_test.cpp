@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "sluice/text/utf8.hpp"
+#include "sluice/core/utf8.hpp"
 
 #include <doctest/doctest.h>
 #include <string>
