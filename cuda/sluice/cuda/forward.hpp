@@ -6,26 +6,32 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "sluice/concepts/quantization.hpp"
+#include "sluice/concepts/sampler.hpp"
 #include "sluice/core/status.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/cuda/attention.hpp"
 #include "sluice/cuda/embed.hpp"
 #include "sluice/cuda/experts.hpp"
 #include "sluice/cuda/linear.hpp"
+#include "sluice/cuda/logits.hpp"
 #include "sluice/cuda/memory.hpp"
 #include "sluice/cuda/rope.hpp"
 #include "sluice/cuda/router.hpp"
 #include "sluice/cuda/weights.hpp"
 #include "sluice/cuda/workspace.hpp"
 #include "sluice/model/batch.hpp"
+#include "sluice/model/logits.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/model/rope.hpp"
 
@@ -46,7 +52,7 @@ public:
     //! Copies the weights to the device and makes room for a cache and for batches of max_rows, if the device has the
     //! memory for all of that.
     static Expected<model::Ready<P, Forward>> create(D& device, const model::Model<P>& model, const KvCacheShape& cache,
-                                                     std::size_t max_rows) {
+                                                     std::size_t max_rows, const model::LoadProgress& progress = {}) {
         const auto& s = model.shape;
         SLUICE_TRY(check_kernels(model.weights, s, max_rows));
         const model::LayerForms forms = model::layer_forms<Q>(model.weights);
@@ -64,7 +70,7 @@ public:
         }
         SLUICE_ASSIGN(auto kv, Cache::create(cache));
         SLUICE_ASSIGN(auto memory, (DeviceArray<D, std::byte>::allocate(count.used())));
-        SLUICE_ASSIGN(auto weights, upload<Q>(device, model.weights));
+        SLUICE_ASSIGN(auto weights, upload<Q>(device, model.weights, progress));
         const model::Hyperparameters& h = model.hyperparameters;
         const model::RopeFrequencies rope(s.head_dim, h.rope_theta, h.rope_scaling);
         SLUICE_ASSIGN(auto radians, copy_to(device, rope.radians()));
@@ -75,6 +81,10 @@ public:
         forward.weights_ = std::move(weights);
         forward.memory_ = std::move(memory);
         forward.radians_ = std::move(radians);
+        SLUICE_ASSIGN(auto mailbox, (Mailbox<D, Outcome>::create()));
+        const Workspace& w = forward.w_;
+        forward.sampler_ = std::make_shared<SamplerState<D>>(
+            SamplerState<D>{w.logits, w.sampler, w.outcome, std::move(mailbox), w.rows, {}, {}, {}});
         forward.magnitude_ = rope.magnitude();
         return model::Ready<P, Forward>{std::move(kv), std::move(forward)};
     }
@@ -82,9 +92,50 @@ public:
     std::size_t max_rows() const { return max_rows_; }
     std::size_t vocab() const { return shape_.vocab; }
 
+    //! Where P's sampler reads logits.
+    using Logits = std::conditional_t<Sampler<typename P::Sampler>, model::HostLogits, DeviceLogits<D>>;
+    //! Room for the logits of so many rows, which are max_rows at most.
+    Logits make_logits(D& device, std::size_t rows) const {
+        if constexpr (std::same_as<Logits, model::HostLogits>) {
+            return {rows, vocab()};
+        } else {
+            return {device, sampler_};
+        }
+    }
+
     //! As model::Forward; `cancel` is polled as the layers of a batch are launched.
     Status operator()(D& device, Cache& cache, std::span<const Row> rows, std::span<float> logits,
                       const std::atomic<bool>* cancel = nullptr) {
+        SLUICE_TRY(check(cache, rows, logits.size()));
+        SLUICE_TRY(compute(device, cache, rows, cancel));
+        device.to_host(logits.data(), w_.logits, wanted_.size() * vocab() * sizeof(float));
+        SLUICE_TRY(device.finish());
+        advance(cache, rows);
+        return {};
+    }
+
+    //! The same, but the logits stay on the device, for a sampler there. The row to which that has let the device go on
+    //! is not computed again; any other is, and what the device did in vain is overwritten.
+    Status operator()(D& device, Cache& cache, std::span<const Row> rows, DeviceLogits<D>& /*of make_logits()*/,
+                      const std::atomic<bool>* cancel = nullptr) {
+        SLUICE_TRY(check(cache, rows, max_rows_ * vocab()));
+        const bool is_ahead = sampler_->ahead && rows.size() == 1 && rows[0] == *sampler_->ahead;
+        if (!is_ahead || !(recorded_for_ == cache.view()) || is_set(cancel)) {
+            SLUICE_TRY(compute(device, cache, rows, cancel));
+            SLUICE_TRY(device.finish());
+        }
+        advance(cache, rows);
+        foresee(device, cache, rows);
+        return {};
+    }
+
+private:
+    static bool is_set(const std::atomic<bool>* cancel) {
+        return cancel != nullptr && cancel->load(std::memory_order_relaxed);
+    }
+
+    //! Fills wanted_.
+    Status check(const Cache& cache, std::span<const Row> rows, std::size_t room) {
         SLUICE_TRY(model::check_cache(cache.shape(), shape_));
         if (cache.shape().capacity > capacity_) {
             return Status(Errc::invalid_argument, "forward",
@@ -92,35 +143,54 @@ public:
                               std::to_string(capacity_),
                           "build it with a larger capacity");
         }
-        SLUICE_TRY(model::select_wanted(cache, rows, vocab(), max_rows(), logits.size(), wanted_));
-        wanted_on_device_.assign(wanted_.begin(), wanted_.end());
+        return model::select_wanted(cache, rows, vocab(), max_rows(), room, wanted_);
+    }
 
+    //! Launches a forward pass.
+    Status compute(D& device, const Cache& cache, std::span<const Row> rows, const std::atomic<bool>* cancel) {
+        sampler_->ahead.reset();
+        sampler_->next.reset();
+        wanted_on_device_.assign(wanted_.begin(), wanted_.end());
         const auto count = static_cast<unsigned>(rows.size());
         device.to_device(w_.rows, rows.data(), rows.size_bytes());
         device.to_device(w_.wanted, wanted_on_device_.data(), wanted_on_device_.size() * sizeof(std::uint32_t));
-        const auto stopped = [&] { return cancel != nullptr && cancel->load(std::memory_order_relaxed); };
-        if (count == 1 && wanted_.size() == 1 && !stopped()) {
-            decode(device, cache);
-        } else {
-            embed(device, count);
-            for (std::size_t i = 0; i < weights_.views.layers.size(); ++i) {
-                if (stopped()) {
-                    SLUICE_TRY(device.finish());
-                    return Status(Errc::cancelled, "forward", "was asked to stop");
-                }
-                layer(device, i, count, cache);
+        if (count == 1 && wanted_.size() == 1 && !is_set(cancel)) {
+            record_step(device, cache);
+            device.launch(sampler_->step);
+            return {};
+        }
+        embed(device, count);
+        for (std::size_t i = 0; i < weights_.views.layers.size(); ++i) {
+            if (is_set(cancel)) {
+                SLUICE_TRY(device.finish());
+                return Status(Errc::cancelled, "forward", "was asked to stop");
             }
-            head(device);
+            layer(device, i, count, cache);
         }
-        device.to_host(logits.data(), w_.logits, wanted_.size() * vocab() * sizeof(float));
-        SLUICE_TRY(device.finish());
-        for (const Row& row : rows) {
-            cache.advance(static_cast<std::size_t>(row.sequence), static_cast<std::size_t>(row.position) + 1);
-        }
+        head(device, w_.wanted, wanted_.size());
         return {};
     }
 
-private:
+    static void advance(Cache& cache, std::span<const Row> rows) {
+        for (const Row& row : rows) {
+            cache.advance(static_cast<std::size_t>(row.sequence), static_cast<std::size_t>(row.position) + 1);
+        }
+    }
+
+    //! Tells the sampler which row comes behind the last logits, if there is one, and has the step ready that computes
+    //! it.
+    void foresee(D& device, const Cache& cache, std::span<const Row> rows) {
+        sampler_->ahead.reset();
+        sampler_->next.reset();
+        if (wanted_.size() != 1) return;
+        const Row& last = rows[wanted_.front()];
+        const auto position = static_cast<std::size_t>(last.position) + 1;
+        if (position != cache.length(static_cast<std::size_t>(last.sequence)) || position == cache.shape().capacity)
+            return;
+        record_step(device, cache);
+        sampler_->next = Row{0, last.sequence, last.position + 1, true};
+    }
+
     Forward(const Shape& shape, float rms_eps, std::size_t max_rows, std::size_t capacity, const Workspace& workspace)
         : shape_(shape), rms_eps_(rms_eps), max_rows_(max_rows), capacity_(capacity), w_(workspace) {
         wanted_.reserve(max_rows);
@@ -157,18 +227,16 @@ private:
         device.launch(kernel, kernel.grid());
     }
 
-    //! One row that wants logits: recorded once for a cache, then launched as a whole. What differs from token to
+    //! One row that wants logits is recorded once for a cache, then launched as a whole. What differs from token to
     //! token, the row, is in device memory.
-    void decode(D& device, const Cache& cache) {
-        if (!(recorded_for_ == cache.view())) {
-            device.record(graph_, [&] {
-                embed(device, 1);
-                for (std::size_t i = 0; i < weights_.views.layers.size(); ++i) layer(device, i, 1, cache);
-                head(device);
-            });
-            recorded_for_ = cache.view();
-        }
-        device.launch(graph_);
+    void record_step(D& device, const Cache& cache) {
+        if (recorded_for_ == cache.view()) return;
+        device.record(sampler_->step, [&] {
+            embed(device, 1);
+            for (std::size_t i = 0; i < weights_.views.layers.size(); ++i) layer(device, i, 1, cache);
+            head(device, nullptr, 1);
+        });
+        recorded_for_ = cache.view();
     }
 
     //! residual = the rows' embeddings; and the rotations of their positions.
@@ -204,12 +272,12 @@ private:
         apply_experts<Q>(device, l.experts, w_.normed, w_.choices, shape_.experts_used, count, w_.experts, w_.residual);
     }
 
-    //! logits = output(norm(residual)) of the rows that want them.
-    void head(D& device) {
-        const auto count = static_cast<unsigned>(wanted_.size());
+    //! logits = output(norm(residual)) of `wanted` rows; nullptr: of the first ones.
+    void head(D& device, const std::uint32_t* wanted, std::size_t wanted_count) {
+        const auto count = static_cast<unsigned>(wanted_count);
         if (count == 0) return;
         launch(device,
-               NormalizeRows{w_.residual, w_.wanted, weights_.views.output_norm.data(), rms_eps_, w_.normed, count});
+               NormalizeRows{w_.residual, wanted, weights_.views.output_norm.data(), rms_eps_, w_.normed, count});
         linear<Q>(device, weights_.views.output, w_.normed, count, w_.logits);
     }
 
@@ -221,7 +289,7 @@ private:
     DeviceArray<D, std::byte> memory_;
     DeviceArray<D, double> radians_;
     double magnitude_ = 1.0;
-    typename D::Graph graph_;  // of decode()
+    std::shared_ptr<SamplerState<D>> sampler_;  // with the graph of record_step()
     CacheView<Element> recorded_for_;
     std::vector<std::size_t> wanted_;              // the rows that want logits, in order
     std::vector<std::uint32_t> wanted_on_device_;  // the same, as they are copied

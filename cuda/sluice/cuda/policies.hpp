@@ -6,6 +6,7 @@
 #include "sluice/cuda/forward.hpp"
 #include "sluice/cuda/kv_cache.hpp"
 #include "sluice/cuda/memory.hpp"
+#include "sluice/cuda/sampler.hpp"
 #include "sluice/pipeline/policies.hpp"
 
 namespace sluice {
@@ -15,6 +16,7 @@ template <cuda::Device D, class Q = quant::Any>
 struct Qwen3MoeOn : Qwen3MoeCpu<Q> {
     using Executor = D;
     using KvCache = cuda::ContiguousKvCache<D, Half>;
+    using Sampler = cuda::DeviceSampler;
     template <class P>
     using Forward = cuda::Forward<P>;
 };

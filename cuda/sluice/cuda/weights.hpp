@@ -14,6 +14,7 @@
 #include "sluice/core/status.hpp"
 #include "sluice/cuda/memory.hpp"
 #include "sluice/cuda/planes.hpp"
+#include "sluice/model/batch.hpp"
 #include "sluice/model/qwen3_moe.hpp"
 
 namespace sluice::cuda {
@@ -83,9 +84,9 @@ UploadNeed upload_need(const model::Weights& weights) {
     return need;
 }
 
-//! Copies the weights, which must be as in the file, not interleaved.
+//! Copies the weights, which must be as in the file, not interleaved. `progress` hears of the matrices' bytes.
 template <Quantization Q, Device D>
-Expected<DeviceWeights<D>> upload(D& device, const model::Weights& weights) {
+Expected<DeviceWeights<D>> upload(D& device, const model::Weights& weights, const model::LoadProgress& progress = {}) {
     DeviceWeights<D> copy;
     copy.views.embedding = weights.embedding;
     copy.views.layers = weights.layers;
@@ -97,6 +98,12 @@ Expected<DeviceWeights<D>> upload(D& device, const model::Weights& weights) {
         copy.arrays.push_back(std::move(array));
         return copy.arrays.back().data();
     };
+    std::size_t done = 0, all = 0;
+    const auto add = [&](const Matrix& m) {
+        all += m.rows * m.row_bytes;
+        return Status();
+    };
+    SLUICE_TRY(detail::each_weight(weights, add, [](std::span<const float>) { return Status(); }));
     const auto matrix = [&](Matrix& m) -> Status {
         const Matrix from = m;
         m.row_bytes = detail::row_bytes_on_device<Q>(from);
@@ -107,6 +114,8 @@ Expected<DeviceWeights<D>> upload(D& device, const model::Weights& weights) {
             const std::size_t count = std::min(most, from.rows - first);
             Q::visit(m.format,
                      [&]<class F>() { detail::upload_rows<F>(device, from, first, count, staging.data(), to); });
+            done += count * from.row_bytes;
+            if (progress) progress(done, all);
         }
         return {};
     };

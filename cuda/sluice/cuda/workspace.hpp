@@ -10,7 +10,9 @@
 #include "sluice/cpu/activations.hpp"
 #include "sluice/cuda/activations.hpp"
 #include "sluice/cuda/attention.hpp"
+#include "sluice/cuda/candidates.hpp"
 #include "sluice/cuda/context.hpp"
+#include "sluice/cuda/draw.hpp"
 #include "sluice/cuda/experts.hpp"
 #include "sluice/cuda/memory.hpp"
 #include "sluice/model/batch.hpp"
@@ -56,6 +58,8 @@ struct Workspace {
     ExpertChoice* choices;  //!< [rows, experts_used]
     ExpertsWorkspace experts;
     float* logits;  //!< [rows, vocab]
+    SamplerWorkspace sampler;
+    Outcome* outcome;  //!< of sampling
 
     //! For batches of `n` rows and sequences of `capacity` positions.
     template <shape::Shape S>
@@ -87,6 +91,15 @@ struct Workspace {
         w.experts.groups = {arena.take<std::uint32_t>(s.experts + 1), arena.take<std::uint32_t>(entries)};
         w.experts.results = arena.take<float>(entries * s.hidden);
         w.logits = arena.take<float>(n * s.vocab);
+        const std::size_t tiles = div_up(s.vocab, SamplerWorkspace::tile_size);
+        w.sampler = {s.vocab,
+                     arena.take<RankKey>(tiles),
+                     arena.take<std::uint32_t>(tiles),
+                     arena.take<std::uint64_t>(tiles),
+                     arena.take<RankKey>(s.vocab),
+                     arena.take<std::uint32_t>(1),
+                     arena.take<RankKey>(1)};
+        w.outcome = arena.take<Outcome>(1);
         return w;
     }
 };

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -25,6 +26,10 @@ struct Ready {
     typename P::KvCache cache;
     Forward forward;
 };
+
+//! Is told how many of how many bytes of weights are where they are computed with, as they are copied there; never
+//! where they are used in place.
+using LoadProgress = std::function<void(std::size_t done, std::size_t all)>;
 
 //! The int8 forms of the three batches of activations that matrices read, in some layer or another.
 struct LayerForms {

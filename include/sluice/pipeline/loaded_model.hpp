@@ -36,9 +36,25 @@ struct LoadOptions {
     //! Weights of up to this many bytes are copied into the layout that is fastest from the caches; larger ones are
     //! used where the file is mapped, at the speed of memory.
     std::size_t interleave_limit = std::size_t{512} << 20;
+    model::LoadProgress progress{};  //!< hears of weights that are copied to a device
 
     static constexpr std::size_t max_threads = 512;
 };
+
+//! What computes, for the Executor slot. So many threads, if it is made of threads; 0: as many as the machine has.
+template <class E>
+Expected<std::unique_ptr<E>> make_executor(std::size_t threads) {
+    if constexpr (std::constructible_from<E, std::size_t>) {
+        const std::size_t all =
+            std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, LoadOptions::max_threads);
+        return std::make_unique<E>(threads == 0 ? all : threads);
+    } else if constexpr (requires { E::create(); }) {  // a device, which may be missing
+        SLUICE_ASSIGN(E device, E::create());
+        return std::make_unique<E>(std::move(device));
+    } else {
+        return std::make_unique<E>();
+    }
+}
 
 //! The parts that a Pipeline (one conversation) or a server::Engine (several at once) works with. P is a policy bundle.
 //!
@@ -85,20 +101,6 @@ private:
     //! load(), but memory and threads that run out are exceptions, as the standard library throws them.
     static Expected<LoadedModel> load_unguarded(const std::filesystem::path& path, const LoadOptions& options,
                                                 std::size_t sequences);
-
-    static Expected<std::unique_ptr<typename P::Executor>> make_executor(std::size_t threads) {
-        using E = typename P::Executor;
-        if constexpr (std::constructible_from<E, std::size_t>) {
-            const std::size_t all =
-                std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, LoadOptions::max_threads);
-            return std::make_unique<E>(threads == 0 ? all : threads);
-        } else if constexpr (requires { E::create(); }) {  // a device, which may be missing
-            SLUICE_ASSIGN(E device, E::create());
-            return std::make_unique<E>(std::move(device));
-        } else {
-            return std::make_unique<E>();
-        }
-    }
 };
 
 template <class P>
@@ -141,9 +143,9 @@ Expected<LoadedModel<P>> LoadedModel<P>::load_unguarded(const std::filesystem::p
     const bool whole = options.context == 0 || options.context > h.context;
     const std::size_t context = whole ? h.context : options.context;
     const std::size_t batch = std::max(std::clamp<std::size_t>(options.batch, 1, context), sequences);
-    SLUICE_ASSIGN(auto executor, make_executor(options.threads));
+    SLUICE_ASSIGN(auto executor, make_executor<typename P::Executor>(options.threads));
     const KvCacheShape cache{h.shape.layers, h.shape.kv_heads, h.shape.head_dim, sequences, context};
-    SLUICE_ASSIGN(auto ready, Forward::create(*executor, std::move(model), cache, batch));
+    SLUICE_ASSIGN(auto ready, Forward::create(*executor, std::move(model), cache, batch, options.progress));
     LoadedModel loaded{.file = std::move(file),
                        .hyperparameters = h,
                        .vocabulary = std::move(vocabulary),

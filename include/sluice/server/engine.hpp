@@ -19,7 +19,6 @@
 #include <vector>
 
 #include "sluice/concepts/sampler.hpp"
-#include "sluice/core/buffer.hpp"
 #include "sluice/core/generation.hpp"
 #include "sluice/core/status.hpp"
 #include "sluice/core/types.hpp"
@@ -68,7 +67,7 @@ public:
         : model_(std::move(model)),
           options_(options),
           slots_(model_.cache.shape().sequences),
-          logits_(slots_.size() * model_.forward.vocab()) {
+          logits_(model_.forward.make_logits(*model_.executor, slots_.size())) {
         state_.slots = slots_.size();
         state_.kv_capacity = slots_.size() * model_.context;
         for (Slot& slot : slots_) slot.history.reserve(model_.context);
@@ -141,6 +140,7 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
+    using Logits = typename P::template Forward<P>::Logits;
 
     struct Job {
         Job(Request r, Answer a, std::size_t room, std::shared_ptr<ChannelSink::Monitor> monitor)
@@ -283,8 +283,7 @@ private:
 
     //! Computes the batch, then gives every slot whose logits came its next token.
     void step() {
-        const Status computed =
-            model_.forward(*model_.executor, model_.cache, rows_, logits_.span(0, logits_.size()), &abort_);
+        const Status computed = model_.forward(*model_.executor, model_.cache, rows_, logits_, &abort_);
         if (!computed.ok()) {
             for (Slot& slot : slots_) {
                 if (slot.job && computed.code() == Errc::cancelled) cancel(slot);
@@ -292,22 +291,23 @@ private:
             }
             return;
         }
-        const std::size_t vocab = model_.forward.vocab();
-        for (std::size_t k = 0; k < sampled_.size(); ++k) {
-            sample(slots_[sampled_[k]], logits_.span(k * vocab, vocab));
-        }
+        for (std::size_t k = 0; k < sampled_.size(); ++k) sample(slots_[sampled_[k]], k);
     }
 
-    void sample(Slot& slot, std::span<float> logits) {
+    //! From row k of the logits.
+    void sample(Slot& slot, std::size_t k) {
         Job& job = *slot.job;
         if (job.answer.tokens() == 0) job.prompt_done = Clock::now();
         if (!job.answer.end()) {
             const auto top_logprobs = job.request.top_logprobs;
-            if (top_logprobs) raw_logits_.assign(logits.begin(), logits.end());  // the sampler overwrites them
+            if (top_logprobs) {  // the sampler overwrites the logits
+                raw_logits_.resize(model_.forward.vocab());
+                if (const Status read = logits_.read(k, raw_logits_); !read.ok()) return fail(slot, read);
+            }
             const SampleContext context{.history = slot.history,
                                         .seed = job.request.options.seed,
                                         .position = static_cast<std::uint32_t>(slot.history.size())};
-            const Expected<Token> token = job.request.sampler.sample(logits, context);
+            const Expected<Token> token = job.request.sampler.sample(logits_.row(k), context);
             if (!token.ok()) return fail(slot, token.status());
             slot.history.push_back(*token);
             ++generated_;
@@ -362,7 +362,7 @@ private:
     std::vector<Row> rows_;               // of the next batch
     std::vector<std::size_t> sampled_;    // the slots of those rows that want logits, in order
     std::vector<std::size_t> prompts_;    // slots whose prompts wait, as plan() serves them
-    Buffer<float> logits_;                // [slots, vocab]
+    Logits logits_;                       // of as many rows as slots
     std::vector<float> raw_logits_;       // [vocab], of a token whose log-probabilities are wanted
     std::vector<TokenLogprob> logprobs_;  // of that token
     std::uint64_t turns_ = 0;             // jobs that got a slot
