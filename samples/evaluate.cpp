@@ -13,6 +13,7 @@
 #include <system_error>
 #include <vector>
 
+#include "common/device.hpp"
 #include "common/files.hpp"
 #include "common/load.hpp"
 #include "sluice/sluice.hpp"
@@ -33,7 +34,7 @@ little-endian, one row of the vocabulary's size a token.)";
 
 struct Options {
     samples::ModelOptions model;
-    std::string kv = "f16";
+    std::string kv = "f16", device = "cpu";
     std::filesystem::path text, ids, logits;
 };
 
@@ -50,9 +51,12 @@ Status with_pipeline(const Options& o, Use use) {
         SLUICE_ASSIGN(auto pipeline, samples::load<P>(o.model));
         return use(pipeline);
     };
+    if (o.kv == "f16") return samples::on_device(o.device, load_and_use);
+    if (o.device != "cpu") {
+        return Status(Errc::unsupported, "--kv " + o.kv, "is a cache of --device cpu", "leave one of them out");
+    }
     if (o.kv == "f32") return load_and_use.template operator()<WithCache<cpu::KvCacheF32>>();
-    if (o.kv == "q8_0") return load_and_use.template operator()<WithCache<cpu::KvCacheQ8_0>>();
-    return load_and_use.template operator()<samples::Policies>();
+    return load_and_use.template operator()<WithCache<cpu::KvCacheQ8_0>>();
 }
 
 std::string progress_text(std::size_t done, std::size_t all) {
@@ -152,6 +156,7 @@ int main(int argc, char** argv) {
     flags.add("--ids", o.ids, "a JSON array of token ids; -: standard input");
     flags.add("--logits", o.logits, "where to write the logits after each of them");
     o.model.add_to(flags);
+    samples::add_device(flags, o.device);
     flags.add("--kv", o.kv, {"f16", "f32", "q8_0"}, "how keys and values are cached [f16]");
     if (const auto code = flags.parse(argc, argv)) return *code;
     if (flags.given("--ids") != flags.given("--logits")) return flags.usage_error("--ids and --logits go together");
