@@ -10,6 +10,7 @@
 
 #include "cuda/on_row.hpp"
 #include "sluice/sampler/standard.hpp"
+#include "support/numbers.hpp"
 #include "unit/sampler/support.hpp"
 
 using namespace sluice;
@@ -100,12 +101,38 @@ TEST_CASE("cuda sampler: the cut through equal logits is at the CPU's id") {
     }
 }
 
+TEST_CASE("cuda sampler: the best of every tile stays, if top-k asks for as many") {
+    std::vector<float> logits = random_logits(3, 3000);
+    for (const std::size_t i : {100UL, 1500UL, 2999UL}) logits[i] = 20.0F + static_cast<float>(i) * 1e-5F;
+    for (std::uint32_t i = 0; i < 8; ++i) {
+        check_same({.temperature = 50.0F, .top_k = 3}, logits, {.position = i});
+        check_same({.temperature = 50.0F, .top_k = 2}, logits, {.position = i});
+    }
+}
+
 TEST_CASE("cuda sampler: the CPU's penalties and biases, with more tokens than a launch takes") {
     const std::vector<float> logits = random_logits(9, 1500);
     std::vector<Token> history;
     for (Token i = 0; i < 900; ++i) history.push_back(i * i % 700);
     std::vector<TokenBias> biases = {{3, 0.1F}, {5, -infinity}, {3, 0.2F}, {3, 0.7F}};
     for (Token i = 0; i < 600; ++i) biases.push_back({i % 250, 0.01F * static_cast<float>(i)});
+    const SamplingParams everything = {.repetition_penalty = 1.3F,
+                                       .presence_penalty = 0.3F,
+                                       .frequency_penalty = 0.07F,
+                                       .repeat_last_n = -1,
+                                       .logit_bias = biases};
+    const auto wanted = narrow(logits, {.history = history}, RepetitionPenalty(1.3F, -1),
+                               PresenceFrequencyPenalty(0.3F, 0.07F, -1), LogitBias(biases));
+    REQUIRE(wanted.ok());
+    for (const Order order : {Order::ascending, Order::descending}) {
+        cuda::Emulated device({.order = order});
+        RowOnDevice row(logits);
+        const auto on_device = row.on(device);
+        REQUIRE(cuda::DeviceSampler::make(everything)->sample(on_device.row(0), {.history = history}).ok());
+        std::vector<float> got(logits.size());
+        REQUIRE(on_device.read(0, got).ok());
+        for (std::size_t i = 0; i < got.size(); ++i) CHECK(same_bits(got[i], (*wanted)[i].logit));
+    }
     for (const std::int32_t window : {-1, 0, 64}) {
         for (const float temperature : {0.0F, 1.0F}) {
             const auto check = [&](const SamplingParams& params) { check_same(params, logits, {.history = history}); };

@@ -32,10 +32,10 @@ struct FindCut {
         Shared& shared = t.template shared<Shared>();
         const Depth depth{logit_of(best_of(t, threads, w)), inverse_temperature};
         RankKey cut = last_rank;
-        if (top_k != 0 && *w.candidate_count > top_k) {
+        if (top_k != 0) {  // what NarrowLogits left out is behind its last candidate
             cut = select(
                 t, shared, depth, [](RankKey) { return std::uint64_t{1}; },
-                [&](std::uint64_t) { return std::uint64_t{top_k}; });
+                [&](std::uint64_t total) { return top_k < total ? top_k : total; });
         }
         if (top_p > 0.0F && top_p < 1.0F) {
             const RankKey last = cut;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cub/block/block_scan.cuh>
 #include <cuda_runtime.h>
+#include <nv/target>
 
 #include "sluice/cuda/context.hpp"
 #include "sluice/cuda/gpu.hpp"
@@ -70,9 +71,12 @@ static_assert(ThreadContext<GpuContext<128>>);
 
 namespace detail {
 
-//! tests/cuda/check_kernels.sh sees that no registers are spilled for the resident blocks.
+//! Where the GPU can, the blocks of the next kernel are put on the multiprocessors as soon as there is room for them,
+//! and wait there, before they touch memory, for the end of this one: the way to a launch is hidden, the order is not
+//! changed. tests/cuda/check_kernels.sh sees that no registers are spilled for the resident blocks.
 template <class Kernel>
 __global__ void __launch_bounds__(Kernel::threads, resident_blocks<Kernel>()) run_on_gpu(const Kernel kernel) {
+    NV_IF_TARGET(NV_PROVIDES_SM_90, (cudaTriggerProgrammaticLaunchCompletion(); cudaGridDependencySynchronize();))
     GpuContext<Kernel::threads> thread;
     kernel(thread);
 }
@@ -81,8 +85,16 @@ __global__ void __launch_bounds__(Kernel::threads, resident_blocks<Kernel>()) ru
 
 template <class Kernel>
 void Gpu::launch(const Kernel& kernel, Dim grid) {
-    detail::run_on_gpu<<<dim3(grid.x, grid.y, grid.z), Kernel::threads, 0, stream_>>>(kernel);
-    keep(cudaGetLastError(), "launch");
+    cudaLaunchAttribute early = {};
+    early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    early.val.programmaticStreamSerializationAllowed = 1;
+    cudaLaunchConfig_t config = {};
+    config.gridDim = dim3(grid.x, grid.y, grid.z);
+    config.blockDim = dim3(Kernel::threads);
+    config.stream = stream_;
+    config.attrs = &early;
+    config.numAttrs = launches_early_ ? 1 : 0;
+    keep(cudaLaunchKernelEx(&config, detail::run_on_gpu<Kernel>, kernel), "launch");
 }
 
 template class DeviceLogits<Gpu>;  // the sampler's launches

@@ -24,6 +24,10 @@ public:
         Gpu gpu;
         gpu.keep(cudaStreamCreate(&gpu.stream_), "stream");
         gpu.keep(cudaEventCreateWithFlags(&gpu.mark_, cudaEventDisableTiming), "event");
+        int device = 0, generation = 0;
+        gpu.keep(cudaGetDevice(&device), "device");
+        gpu.keep(cudaDeviceGetAttribute(&generation, cudaDevAttrComputeCapabilityMajor, device), "device");
+        gpu.launches_early_ = generation >= 9;
         SLUICE_TRY(gpu.finish());
         return gpu;
     }
@@ -31,10 +35,12 @@ public:
     Gpu(Gpu&& other) noexcept
         : stream_(std::exchange(other.stream_, nullptr)),
           mark_(std::exchange(other.mark_, nullptr)),
+          launches_early_(other.launches_early_),
           failure_(std::exchange(other.failure_, {})) {}
     Gpu& operator=(Gpu&& other) noexcept {
         std::swap(stream_, other.stream_);
         std::swap(mark_, other.mark_);
+        std::swap(launches_early_, other.launches_early_);
         std::swap(failure_, other.failure_);
         return *this;
     }
@@ -141,7 +147,8 @@ private:
 
     cudaStream_t stream_ = nullptr;
     cudaEvent_t mark_ = nullptr;
-    Failure failure_;  // the first one
+    bool launches_early_ = false;  // programmatic dependent launch: Hopper and later
+    Failure failure_;              // the first one
 };
 
 static_assert(Device<Gpu>);
