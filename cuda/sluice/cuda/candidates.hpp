@@ -170,7 +170,8 @@ struct NarrowLogits {
             const std::size_t id = first + i * threads + t.thread();
             const float logit = id < w.vocab ? logits[id] : -std::numeric_limits<float>::infinity();
             keys[i] = rank_key(logit, static_cast<std::uint32_t>(id));
-            stays[i] = keys[i] <= bound && depth(logit) <= deepest_weight;
+            const float down = depth(logit);  // negative for +inf, which the best is never: SurveyLogits told of it
+            stays[i] = keys[i] <= bound && down >= 0.0F && down <= deepest_weight;
             count += stays[i] ? 1U : 0U;
         }
         const BlockSum<std::uint32_t> sum = t.sum(count);
