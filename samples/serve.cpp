@@ -133,9 +133,8 @@ Status serve(const Options& o) {
     };
     server::HttpServer http;
     server::ServiceOptions options{.model_name = o.model.path.stem().string(),
-                                   .api_keys = std::move(keys),
                                    .page = samples::chat_page,
-                                   .cors_origin = o.cors_origin,
+                                   .access = {.api_keys = std::move(keys), .cors_origin = o.cors_origin},
                                    .keep_alive = std::chrono::seconds(o.keep_alive_s)};
     if (o.log == "requests") options.log = log;
     server::Service<P> service(http, std::move(options));

@@ -47,7 +47,7 @@ Status encode(const BpeTokenizer& tokenizer, const std::string& text, SpecialTok
 Status tokenize(const Options& o) {
     SLUICE_ASSIGN(const gguf::File file, gguf::File::open(o.model));
     SLUICE_ASSIGN(const BpeTokenizer tokenizer,
-                  bpe_tokenizer(file, o.is_nfc ? Normalization::nfc : Normalization::none));
+                  BpeTokenizer::from_gguf(file, o.is_nfc ? Normalization::nfc : Normalization::none));
     SLUICE_ASSIGN(const std::string input, samples::read_file("-"));
     if (o.is_decode) return decode(tokenizer, input);
     return encode(tokenizer, input, o.has_special ? SpecialTokens::parse : SpecialTokens::as_text);

@@ -47,7 +47,7 @@ private:
     //! {"test_case", "program", "result", "assertions"}.
     void write(std::string_view result, int assertions) const {
         if (directory_.empty()) return;
-        const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
+        const std::string program = contracts::this_program();
         const Status status = contracts::write_records(directory_, program + ": " + name_,
                                                        contracts::JsonLine()
                                                            .text("test_case", name_)

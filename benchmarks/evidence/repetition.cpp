@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Evidence for qwen3-moe-repetition-penalty-v1 V1_004: over 50 prompts, the penalty makes repeated 4-grams rarer.
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <filesystem>
-#include <numeric>
 #include <set>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "claims.hpp"
 #include "sluice/sluice.hpp"
 #include "write_evidence.hpp"
 
@@ -58,18 +57,6 @@ Expected<std::vector<double>> shares(Pipeline<Qwen3MoeCpu<>>& pipeline, const Sa
     return all;
 }
 
-double mean(const std::vector<double>& numbers) {
-    return std::accumulate(numbers.begin(), numbers.end(), 0.0) / static_cast<double>(numbers.size());
-}
-
-//! The standard deviation of the mean of such numbers.
-double standard_error(const std::vector<double>& numbers) {
-    const double center = mean(numbers), count = static_cast<double>(numbers.size());
-    double squares = 0.0;
-    for (const double x : numbers) squares += (x - center) * (x - center);
-    return std::sqrt(squares / (count - 1.0) / count);
-}
-
 Status measure(const std::filesystem::path& model, std::size_t threads) {
     SLUICE_ASSIGN(auto pipeline, Pipeline<Qwen3MoeCpu<>>::load(model, {.threads = threads}));
     SLUICE_ASSIGN(const std::vector<double> greedy, shares(pipeline, {}));
@@ -77,19 +64,18 @@ Status measure(const std::filesystem::path& model, std::size_t threads) {
                   shares(pipeline, {.repetition_penalty = 1.2F, .repeat_last_n = 64}));
     std::vector<double> falls;
     for (std::size_t i = 0; i < greedy.size(); ++i) falls.push_back(greedy[i] - penalised[i]);
-    constexpr double student_99 = 2.405;  // of 49 degrees of freedom, one-sided
     return evidence::write({.contract = "qwen3-moe-repetition-penalty-v1",
                             .version = 1,
                             .falsifier = "V1_004",
                             .text = "Over 50 prompts the share of repeated 4-grams falls with penalty 1.2 and window "
                                     "64, against greedy sampling, by more than chance explains at 99 % confidence.",
-                            .holds = mean(falls) > student_99 * standard_error(falls),
+                            .holds = evidence::penalty_tells(falls),
                             .figures = {{"prompts", greedy.size()},
                                         {"tokens_a_prompt", story_tokens},
-                                        {"repeated_4grams_greedy", mean(greedy)},
-                                        {"repeated_4grams_penalised", mean(penalised)},
-                                        {"mean_fall", mean(falls)},
-                                        {"standard_error_of_mean_fall", standard_error(falls)}}},
+                                        {"repeated_4grams_greedy", evidence::mean(greedy)},
+                                        {"repeated_4grams_penalised", evidence::mean(penalised)},
+                                        {"mean_fall", evidence::mean(falls)},
+                                        {"standard_error_of_mean_fall", evidence::standard_error(falls)}}},
                            {.program = "evidence_repetition", .model = model, .threads = threads});
 }
 

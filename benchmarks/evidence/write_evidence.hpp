@@ -37,20 +37,23 @@ struct Claim {
 
 //! How it was measured.
 struct Run {
-    std::string program;  //!< of build/release/bin
+    std::string program;  //!< "evidence_NAME" of build/release/bin, built of benchmarks/evidence/NAME.cpp
     std::filesystem::path model;
     std::size_t threads = 0;
 };
 
-//! `git describe` of the source tree, or "unknown".
+//! The commit of the source tree, "-dirty" behind it if more than evidence has changed since; or "unknown".
 inline std::string git_version() {
-    std::FILE* pipe = popen("git -C '" SLUICE_SOURCE_DIR "' describe --always --dirty 2>/dev/null", "r");
+    std::FILE* pipe = popen("cd '" SLUICE_SOURCE_DIR
+                            "' && git describe --always 2>/dev/null &&"
+                            " git diff --quiet HEAD -- . ':!contracts/evidence'",
+                            "r");
     if (pipe == nullptr) return "unknown";
     std::array<char, 256> line{};
     const bool is_there = std::fgets(line.data(), line.size(), pipe) != nullptr;
-    const bool has_succeeded = pclose(pipe) == 0;
+    const bool is_clean = pclose(pipe) == 0;
     const std::string text = line.data();
-    return is_there && has_succeeded ? text.substr(0, text.find('\n')) : "unknown";
+    return is_there ? text.substr(0, text.find('\n')) + (is_clean ? "" : "-dirty") : "unknown";
 }
 
 //! "2026-01-31", in universal time.
@@ -72,6 +75,7 @@ inline Status write(const Claim& claim, const Run& run) {
     using nlohmann::ordered_json;
     SLUICE_ASSIGN(const MappedFile model, MappedFile::open(run.model));
     const std::uint64_t memory = std::stoull("0" + bench::proc_value("/proc/meminfo", "MemTotal")) * 1024;
+    const std::string source = "benchmarks/evidence/" + run.program.substr(run.program.find('_') + 1) + ".cpp";
     const ordered_json evidence = {
         {"contract", claim.contract},
         {"version", claim.version},
@@ -85,6 +89,8 @@ inline Status write(const Claim& claim, const Run& run) {
                                  {"threads", std::uint64_t{run.threads}},
                                  {"memory_bytes", memory},
                                  {"compiler", bench::compiler}}},
+        {"program",
+         ordered_json{{"source", source}, {"xxh3", contracts::hash_of_program(SLUICE_SOURCE_DIR "/" + source)}}},
         {"model", ordered_json{{"file", name_of(run.model)}, {"xxh3", to_hex(hash_bytes(model.bytes()))}}},
         {"figures", claim.figures},
     };

@@ -60,7 +60,7 @@ std::string one_letter() { return std::string(1U << 20U, 'a'); }
 void encode(benchmark::State& state, const std::string& text, Normalization normalization) {
     const auto file = gguf::File::open(vocabulary);
     if (!file.ok()) return state.SkipWithError(file.status().message().c_str());
-    const auto tokenizer = bpe_tokenizer(*file, normalization);
+    const auto tokenizer = BpeTokenizer::from_gguf(*file, normalization);
     if (!tokenizer.ok()) return state.SkipWithError(tokenizer.status().message().c_str());
     std::size_t tokens = 0;
     for (auto _ : state) {
@@ -75,7 +75,7 @@ void encode(benchmark::State& state, const std::string& text, Normalization norm
 void load(benchmark::State& state) {
     const auto file = gguf::File::open(vocabulary);
     if (!file.ok()) return state.SkipWithError(file.status().message().c_str());
-    for (auto _ : state) benchmark::DoNotOptimize(bpe_tokenizer(*file).ok());
+    for (auto _ : state) benchmark::DoNotOptimize(BpeTokenizer::from_gguf(*file).ok());
 }
 
 BENCHMARK_CAPTURE(encode, english, english(), Normalization::none)->Unit(benchmark::kMillisecond);

@@ -180,6 +180,7 @@ private:
         const auto text = [](const YAML::Node& node) { return node ? node.Scalar() : std::string(); };
         for (const auto& f : root["falsifiers"]) {
             contract.falsifiers.push_back({.id = f["id"].Scalar(),
+                                           .statement = f["statement"].Scalar(),
                                            .laws = texts(f["laws"]),
                                            .policies = texts(f["policies"]),
                                            .tests = texts(f["tests"]),

@@ -12,7 +12,7 @@ namespace sluice::contracts {
 
 //! One way in which the contract could be shown to be false, and what has tried to.
 struct Falsifier {
-    std::string id;
+    std::string id, statement;
     std::vector<std::string> laws, policies, tests, programs, mutants, evidence;
     std::string no_mutants_because, few_cases_because;  //!< empty where there is nothing to excuse
     std::string where;                                  //!< "moe-router-v1.yaml:12"

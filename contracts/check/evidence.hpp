@@ -6,15 +6,24 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <span>
 #include <string>
 
+#include "files.hpp"
 #include "finding.hpp"
+#include "sluice/core/hash.hpp"
 
 namespace sluice::contracts {
 
 //! "moe-router-v1.V1_003.json": a falsifier has one.
 inline std::string evidence_name(const std::string& contract, const std::string& falsifier) {
     return contract + "." + falsifier + ".json";
+}
+
+//! The hash of an evidence program, with the decisions that it shares with the others.
+inline std::string hash_of_program(const std::filesystem::path& source) {
+    const std::string text = text_of(source) + text_of(source.parent_path() / "claims.hpp");
+    return to_hex(hash_of(std::span<const char>(text)));
 }
 
 //! Finds what is missing from an evidence file, or of another form.
@@ -40,6 +49,8 @@ inline void check_evidence(const nlohmann::json& evidence, const std::string& wh
         {"/machine/threads", "the number of threads", Type::number_unsigned},
         {"/machine/memory_bytes", "the machine's memory", Type::number_unsigned},
         {"/machine/compiler", "the compiler and its version", Type::string},
+        {"/program/source", "its program's source", Type::string, "benchmarks/evidence/[a-z_]+\\.cpp"},
+        {"/program/xxh3", "that program's XXH3-64, 16 hexadecimal digits", Type::string, "[0-9a-f]{16}"},
         {"/model/file", "the model's file", Type::string},
         {"/model/xxh3", "its XXH3-64, 16 hexadecimal digits", Type::string, "[0-9a-f]{16}"},
         {"/figures", "what was measured", Type::object},

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <sstream>
 
 #include "evidence.hpp"
 #include "files.hpp"
@@ -20,24 +21,43 @@ bool contains(const std::vector<std::string>& list, const std::string& item) {
     return std::find(list.begin(), list.end(), item) != list.end();
 }
 
+//! Whether a text has this word, perhaps at the end of a sentence.
+bool names(const std::string& text, const std::string& wanted) {
+    std::istringstream words(text);
+    for (std::string word; words >> word;) {
+        if (word.substr(0, word.find_last_not_of(".,;:") + 1) == wanted) return true;
+    }
+    return false;
+}
+
 class Judge {
 public:
-    Judge(const Records& records, std::filesystem::path directory, std::filesystem::path source, Findings& findings)
+    Judge(const Records& records, std::filesystem::path directory, std::filesystem::path source, bool is_strict,
+          Findings& findings)
         : records_(records),
           evidence_(std::move(directory) / "evidence"),
           source_(std::move(source)),
-          findings_(findings) {}
+          is_strict_(is_strict),
+          findings_(findings) {
+        for (const LawRecord& record : records.laws) subjects_.insert(record.subject);
+    }
 
-    std::vector<std::string> skipped;
+    Findings skipped;
 
-    bool holds(const Contract& contract, const Falsifier& f) {
+    Verdict verdict(const Contract& contract, const Falsifier& f) {
         const std::size_t before = findings_.size();
         where_ = f.where + " " + f.id;
+        skipped_here_.clear();
+        unsure_cases_.clear();
         if (f.laws.empty() && f.tests.empty() && f.evidence.empty()) {
             found("nothing tries to falsify it", "name laws, tests or evidence");
         }
+        if (!f.laws.empty() && f.policies.empty()) {
+            found("it names laws, and no policies", "name those that the laws must have run on");
+        }
+        check_excuse(f);
         for (const std::string& law : f.laws) check_law(law, f);
-        check_cases(f);
+        for (const std::string& policy : f.policies) check_policy(policy, f);
         for (const std::string& test : f.tests) check_test(test, f);
         if (f.mutants.empty() && f.no_mutants_because.empty()) {
             found("no mutant shows that it can fail", "name one, or say no_mutants_because");
@@ -45,8 +65,12 @@ public:
             found("it names mutants and says why it has none", "leave out no_mutants_because");
         }
         for (const std::string& mutant : f.mutants) check_mutant(mutant, f);
+        for (const std::string& name : unsure_cases_) {
+            found("the test case '" + name + "', which ran its laws, has not passed",
+                  "run ctest -R for it, and mend what it shows");
+        }
         for (const std::string& file : f.evidence) check_evidence_file(file, contract, f);
-        return findings_.size() == before;
+        return {findings_.size() == before, skipped_here_.size()};
     }
 
     //! Laws and evidence that no falsifier has named, and mutants that survived.
@@ -71,48 +95,80 @@ public:
 private:
     void found(std::string what, std::string mend) { find(findings_, where_, std::move(what), std::move(mend)); }
 
+    void check_excuse(const Falsifier& f) {
+        const auto is_named = [&](const std::string& law) { return names(f.few_cases_because, law); };
+        if (f.few_cases_because.empty() || std::any_of(f.laws.begin(), f.laws.end(), is_named)) return;
+        found("few_cases_because names none of its laws", "name each that runs few, or leave it out");
+    }
+
     void check_law(const std::string& law, const Falsifier& f) {
         named_laws_.insert(law);
         bool was_run = false;
         for (const LawRecord& record : records_.laws) {
             if (record.law != law) continue;
             was_run = true;
-            if (!record.passed)
+            if (!record.passed) {
                 found("the law " + law + " fails on " + record.subject, "run ctest -L law for the case");
+            } else if (!record.case_passed) {
+                unsure_cases_.insert(record.test_case);
+            }
         }
         if (!was_run) return found("no law " + law + " ran in this build", "mend the id, or run ctest -L law");
-        for (const std::string& policy : f.policies) {
-            const auto is_that = [&](const LawRecord& record) {
-                return record.law == law && record.subject.rfind(policy, 0) == 0;
-            };
-            if (std::any_of(records_.laws.begin(), records_.laws.end(), is_that)) continue;
-            found("the law " + law + " did not run on " + policy, "mend the name, or register the policy");
-        }
+        if (!f.policies.empty()) check_runs(law, f);
         const bool can_fail =
             std::any_of(records_.mutants.begin(), records_.mutants.end(), [&](const MutantRecord& mutant) {
-                return contains(f.mutants, mutant.name) && contains(mutant.killed_by, law);
+                return contains(f.mutants, mutant.name) && concept_of(mutant.law) == concept_of(law) &&
+                       contains(mutant.killed_by, law);
             });
         if (!can_fail) found("no mutant is named that the law " + law + " killed", "name one, or write one");
     }
 
-    //! Each law has run a thousand cases on one policy at least.
-    void check_cases(const Falsifier& f) {
+    //! A law has run on each policy of its concept that the falsifier names, a thousand cases unless few are excused.
+    void check_runs(const std::string& law, const Falsifier& f) {
         constexpr int enough = 1000;
-        bool any_is_short = false;
-        for (const std::string& law : f.laws) {
-            int most = 0;
+        const bool is_excused = names(f.few_cases_because, law);
+        bool was_run = false, is_short = false;
+        for (const std::string& policy : f.policies) {
+            bool is_of_concept = false, was_run_here = false;
+            int fewest = enough;
             for (const LawRecord& record : records_.laws) {
-                if (record.law == law) most = std::max(most, record.passed ? record.cases : enough);
+                if (!is_of(record, policy) || concept_of(record.law) != concept_of(law)) continue;
+                is_of_concept = true;
+                if (record.law != law) continue;
+                was_run_here = true;
+                if (record.passed) fewest = std::min(fewest, record.cases);
             }
-            if (most == 0 || most >= enough) continue;
-            any_is_short = true;
-            if (!f.few_cases_because.empty()) continue;
-            found("the law " + law + " ran " + std::to_string(most) + " cases at most, not " + std::to_string(enough),
-                  "let it run more, or say few_cases_because");
+            if (is_of_concept && !was_run_here) {
+                found("the law " + law + " did not run on " + policy, "mend the name, or register the policy");
+            } else if (fewest < enough && !is_excused) {
+                found("the law " + law + " ran " + std::to_string(fewest) + " cases on " + policy + ", not " +
+                          std::to_string(enough),
+                      "let it run more, or name it in few_cases_because");
+            }
+            was_run = was_run || is_of_concept;
+            is_short = is_short || fewest < enough;
         }
-        if (!f.few_cases_because.empty() && !any_is_short) {
-            found("it says why a law runs few cases, and none does", "leave out few_cases_because");
+        if (!was_run) {
+            found("the law " + law + " ran on none of the policies", "name one that it must have run on");
+        } else if (is_excused && !is_short) {
+            found("few_cases_because names the law " + law + ", which ran enough", "leave it out");
         }
+    }
+
+    //! A name is that of one policy, or the beginning of several ones.
+    bool is_of(const LawRecord& record, const std::string& policy) const {
+        return record.subject == policy || (subjects_.count(policy) == 0 && record.subject.rfind(policy, 0) == 0);
+    }
+
+    void check_policy(const std::string& policy, const Falsifier& f) {
+        bool was_run = false, was_run_here = false;
+        for (const LawRecord& record : records_.laws) {
+            if (!contains(f.laws, record.law)) continue;
+            was_run = true;
+            was_run_here = was_run_here || is_of(record, policy);
+        }
+        if (!was_run || was_run_here) return;
+        found("none of its laws ran on " + policy, "mend the name, or register the policy");
     }
 
     //! A name is that of a test case, or of a templated one without its type.
@@ -127,7 +183,9 @@ private:
                 return is_of(record, test) && record.program == program && record.result != "skipped";
             };
             if (std::any_of(records_.cases.begin(), records_.cases.end(), ran_there)) continue;
-            skipped.push_back(where_ + ": the test case '" + test + "' did not run in " + program);
+            find(is_strict_ ? findings_ : skipped, where_, "the test case '" + test + "' did not run in " + program,
+                 "build and run it where that can run");
+            skipped_here_.insert(program);
         }
         bool was_run = false, is_skipped = false;
         for (const CaseRecord& record : records_.cases) {
@@ -156,12 +214,16 @@ private:
     void check_mutant(const std::string& name, const Falsifier& f) {
         bool exists = false, killed = false;
         for (const MutantRecord& mutant : records_.mutants) {
-            if (mutant.name != name) continue;
-            exists = true;
-            killed = killed || std::any_of(f.laws.begin(), f.laws.end(),
-                                           [&](const std::string& law) { return contains(mutant.killed_by, law); });
+            for (const std::string& law : f.laws) {
+                if (mutant.name != name || concept_of(mutant.law) != concept_of(law)) continue;
+                exists = true;
+                killed = killed || contains(mutant.killed_by, law);
+                if (!mutant.case_passed) unsure_cases_.insert(mutant.test_case);
+            }
         }
-        if (!exists) found("no mutant '" + name + "' ran in this build", "mend the name, or run ctest -L law");
+        if (!exists) {
+            found("no mutant '" + name + "' for its laws ran in this build", "mend the name, or run ctest -L law");
+        }
         if (exists && !killed) {
             found("the mutant '" + name + "' was killed by none of this falsifier's laws",
                   "name the law that kills it");
@@ -189,32 +251,46 @@ private:
         if (evidence["version"] != contract.version) {
             wrong("it is for version " + evidence["version"].dump() + " of " + contract.id, "run its command again");
         }
+        if (evidence["claim"] != f.statement) {
+            wrong("its claim is not the statement of " + f.id, "state what the program claims, and run it again");
+        }
+        if (hash_of_program(source_ / evidence["program"]["source"].get<std::string>()) !=
+            evidence["program"]["xxh3"]) {
+            wrong("it was written by another program than there is now, by its hash", "run its command again");
+        }
         if (!evidence["holds"]) wrong("the run did not show its claim", "mend what it measured");
-        const auto model = MappedFile::open(source_ / evidence["model"]["file"].get<std::string>());
-        if (model.ok() && to_hex(hash_bytes(model->bytes())) != evidence["model"]["xxh3"]) {
+        const std::string model_file = evidence["model"]["file"];
+        const auto model = MappedFile::open(source_ / model_file);
+        if (!model.ok()) {
+            find(skipped, where, "its model " + model_file + " is not here to be compared by its hash",
+                 "put the file there");
+        } else if (to_hex(hash_bytes(model->bytes())) != evidence["model"]["xxh3"]) {
             wrong("the model is another than was measured, by its hash", "run its command again");
         }
     }
 
     const Records& records_;
     std::filesystem::path evidence_, source_;
+    bool is_strict_;
     Findings& findings_;
     std::string where_;
+    std::set<std::string> subjects_;  // that laws ran on
     std::set<std::string> named_laws_, named_evidence_;
+    std::set<std::string> skipped_here_, unsure_cases_;  // of the falsifier in hand
 };
 
 }  // namespace
 
 Judgement judge(const std::vector<Contract>& contracts, const Records& records, const std::filesystem::path& directory,
-                const std::filesystem::path& source, Findings& findings) {
+                const std::filesystem::path& source, bool is_strict, Findings& findings) {
     const bool all_were_read = findings.empty();
-    Judge judge(records, directory, source, findings);
-    std::vector<bool> holds;
+    Judge judge(records, directory, source, is_strict, findings);
+    std::vector<Verdict> verdicts;
     for (const Contract& contract : contracts) {
-        for (const Falsifier& f : contract.falsifiers) holds.push_back(judge.holds(contract, f));
+        for (const Falsifier& f : contract.falsifiers) verdicts.push_back(judge.verdict(contract, f));
     }
     if (all_were_read) judge.find_left_over();
-    return {std::move(holds), std::move(judge.skipped)};
+    return {std::move(verdicts), std::move(judge.skipped)};
 }
 
 }  // namespace sluice::contracts

@@ -2,6 +2,7 @@
 //! Judges contracts by the records of a build and by the evidence.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -12,13 +13,19 @@
 
 namespace sluice::contracts {
 
-struct Judgement {
-    std::vector<bool> holds;           //!< for each falsifier of each contract, in order
-    std::vector<std::string> skipped;  //!< what did not run in a program that a falsifier names, as it could not here
+struct Verdict {
+    bool holds = false;
+    std::size_t programs_skipped = 0;  //!< of those that the falsifier names
 };
 
-//! `directory` holds the contracts and evidence/; `source`, the models that evidence files name.
+struct Judgement {
+    std::vector<Verdict> verdicts;  //!< for each falsifier of each contract, in order
+    Findings skipped;               //!< what could not be judged here: programs that did not run, models that are away
+};
+
+//! `directory` holds the contracts and evidence/; `source`, the programs and models that evidence files name. If
+//! `is_strict`, a program that did not run is a finding.
 Judgement judge(const std::vector<Contract>& contracts, const Records& records, const std::filesystem::path& directory,
-                const std::filesystem::path& source, Findings& findings);
+                const std::filesystem::path& source, bool is_strict, Findings& findings);
 
 }  // namespace sluice::contracts

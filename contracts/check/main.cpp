@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Judges the contracts: contracts_check [--write] [CONTRACTS BUILD]. Prints a table of the falsifiers and all
-//! findings, and ends with 1 if there is one. --write puts the table into CONTRACTS/README.md.
+//! Judges the contracts: contracts_check [--strict] [--write] [CONTRACTS BUILD]. Prints a table of the falsifiers and
+//! all findings, and ends with 1 if there is one. --strict finds, too, what did not run in a program that a falsifier
+//! names. --write puts the table into CONTRACTS/README.md.
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -25,8 +26,14 @@ std::string counted(std::size_t count, const std::string& noun) {
     return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
+std::string text_of(const Verdict& verdict) {
+    if (!verdict.holds) return "**not shown**";
+    return verdict.programs_skipped == 0 ? "holds"
+                                         : "holds, " + counted(verdict.programs_skipped, "program") + " skipped";
+}
+
 //! A line a falsifier, in Markdown.
-std::string table_of(const std::vector<Contract>& contracts, const std::vector<bool>& verdicts) {
+std::string table_of(const std::vector<Contract>& contracts, const std::vector<Verdict>& verdicts) {
     std::string table =
         "| contract | falsifier | shown by | mutants killed | evidence | verdict |\n|---|---|---|---|---|---|\n";
     auto verdict = verdicts.begin();
@@ -34,9 +41,9 @@ std::string table_of(const std::vector<Contract>& contracts, const std::vector<b
         for (const Falsifier& f : contract.falsifiers) {
             const std::string laws = counted(f.laws.size(), "law"), tests = counted(f.tests.size(), "test");
             table += "| [" + contract.id + "](" + contract.id + ".yaml) | " + f.id + " | " + laws +
-                     (laws.empty() || tests.empty() ? "" : ", ") + tests + " | " + counted(f.mutants.size(), "mutant") +
-                     " | " + counted(f.evidence.size(), "file") + " | " + (*verdict++ ? "holds" : "**not shown**") +
-                     " |\n";
+                     (laws.empty() || tests.empty() ? "" : ", ") + tests + (f.programs.empty() ? "" : " in ") +
+                     counted(f.programs.size(), "program") + " | " + counted(f.mutants.size(), "mutant") + " | " +
+                     counted(f.evidence.size(), "file") + " | " + text_of(*verdict++) + " |\n";
         }
     }
     return table;
@@ -50,7 +57,6 @@ std::string kills_of(const Records& records) {
     };
     std::map<std::string, Row> rows;
     Row all;
-    const auto concept_of = [](const std::string& law) { return law.substr(0, law.find('.')); };
     for (const LawRecord& law : records.laws) {
         for (Row* row : {&rows[concept_of(law.law)], &all}) row->laws.insert(law.law);
     }
@@ -82,11 +88,11 @@ std::string with_table(const std::string& page, const std::string& table) {
 
 int main(int argc, char** argv) {
     std::vector<std::string> arguments(argv + 1, argv + argc);
-    const bool write = !arguments.empty() && arguments.front() == "--write";
-    if (write) arguments.erase(arguments.begin());
+    const auto takes = [&](const char* flag) { return std::erase(arguments, flag) > 0; };
+    const bool is_strict = takes("--strict"), write = takes("--write");
     if (arguments.empty()) arguments = {SLUICE_SOURCE_DIR "/contracts", SLUICE_BUILD_DIR};
     if (arguments.size() != 2) {
-        std::cerr << "usage: contracts_check [--write] [CONTRACTS BUILD]\n";
+        std::cerr << "usage: contracts_check [--strict] [--write] [CONTRACTS BUILD]\n";
         return 2;
     }
     const std::filesystem::path directory = arguments[0], build = arguments[1], readme = directory / "README.md";
@@ -94,19 +100,25 @@ int main(int argc, char** argv) {
     Findings findings;
     const std::vector<Contract> contracts = read_contracts(directory, findings);
     const Records records = read_records(build, findings);
-    const Judgement judgement = judge(contracts, records, directory, directory.parent_path(), findings);
-    const std::string tables = table_of(contracts, judgement.holds) + "\n" + kills_of(records);
+    if (records.cases.empty()) {
+        std::cout << build.string() << ": no test has run there; run ctest\n";
+        return 1;
+    }
+    Judgement judgement = judge(contracts, records, directory, directory.parent_path(), is_strict, findings);
+    const std::string kills = "\n" + kills_of(records), tables = table_of(contracts, judgement.verdicts) + kills;
     std::cout << tables << '\n';
-    for (const std::string& skipped : judgement.skipped) std::cout << "SKIPPED: " << skipped << '\n';
+    for (const sluice::Status& skipped : judgement.skipped) std::cout << "SKIPPED: " << skipped.message() << '\n';
 
     if (findings.empty()) {  // else the table is not worth keeping
+        for (Verdict& verdict : judgement.verdicts) verdict.programs_skipped = 0;
+        const std::string tables_where_all_ran = table_of(contracts, judgement.verdicts) + kills;
         const std::string page = text_of(readme), wanted = with_table(page, tables);
         if (wanted.empty()) {
             find(findings, readme.string(), "it has no place for the table",
                  "put the two lines there, <!-- written by contracts_check --write --> and <!-- end -->");
         } else if (write) {
             std::ofstream(readme, std::ios::binary) << wanted;
-        } else if (page != wanted) {
+        } else if (page != wanted && page != with_table(page, tables_where_all_ran)) {
             find(findings, readme.string(), "its table is not the one above", "run contracts_check --write");
         }
     }

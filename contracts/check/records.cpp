@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <system_error>
+#include <utility>
 
 #include "files.hpp"
 
@@ -36,26 +37,31 @@ void for_each_record(const std::filesystem::path& directory, Findings& findings,
 
 Records read_records(const std::filesystem::path& build, Findings& findings) {
     Records records;
-    std::map<std::string, Time> built;  // when the program of a test case was
+    struct Ran {
+        Time built;  // its program
+        bool passed;
+    };
+    std::map<std::pair<json, json>, Ran> ran;  // by program and test case
     for_each_record(build / "cases", findings, [&](const json& record, Time time) {
         std::error_code gone;
         const std::filesystem::path path = build / record.at("program").get<std::string>();
         const Time program = std::filesystem::last_write_time(path, gone);
         if (gone) return;
-        const std::string name = record.at("test_case");
         const bool is_current = time >= program;
-        if (is_current) built[name] = program;
-        records.cases.push_back({name, path.filename().string(), is_current ? record.at("result") : json("outdated"),
-                                 record.at("assertions")});
+        records.cases.push_back({record.at("test_case"), path.filename().string(),
+                                 is_current ? record.at("result") : json("outdated"), record.at("assertions")});
+        if (is_current)
+            ran[{record.at("program"), record.at("test_case")}] = {program, record.at("result") == "passed"};
     });
     for_each_record(build / "laws", findings, [&](const json& record, Time time) {
-        const auto program = built.find(record.at("test_case"));
-        if (program == built.end() || time < program->second) return;
+        const auto of = ran.find({record.at("program"), record.at("test_case")});
+        if (of == ran.end() || time < of->second.built) return;
         if (record.contains("mutant")) {
-            records.mutants.push_back(
-                {record.at("mutant"), record.at("law"), record.at("killed_by"), record.at("killed")});
+            records.mutants.push_back({record.at("mutant"), record.at("law"), record.at("killed_by"),
+                                       record.at("killed"), record.at("test_case"), of->second.passed});
         } else {
-            records.laws.push_back({record.at("law"), record.at("subject"), record.at("passed"), record.at("cases")});
+            records.laws.push_back({record.at("law"), record.at("subject"), record.at("passed"), record.at("cases"),
+                                    record.at("test_case"), of->second.passed});
         }
     });
     return records;

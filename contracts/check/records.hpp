@@ -26,13 +26,20 @@ struct LawRecord {
     std::string law, subject;
     bool passed = false;
     int cases = 0;
+    std::string test_case;
+    bool case_passed = false;  //!< if not, it may have ended before its last law
 };
 
 struct MutantRecord {
     std::string name, law;
     std::vector<std::string> killed_by;
     bool killed = false;  //!< by `law`
+    std::string test_case;
+    bool case_passed = false;
 };
+
+//! "router" of "router.distinct_experts".
+inline std::string concept_of(const std::string& law) { return law.substr(0, law.find('.')); }
 
 struct Records {
     std::vector<CaseRecord> cases;

@@ -18,6 +18,7 @@
 #include "sluice/core/float16.hpp"
 #include "sluice/core/generation.hpp"
 #include "sluice/core/hash.hpp"
+#include "sluice/core/huge_pages.hpp"
 #include "sluice/core/json_scan.hpp"
 #include "sluice/core/json_text.hpp"
 #include "sluice/core/math.hpp"

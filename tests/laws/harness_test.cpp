@@ -73,14 +73,14 @@ TEST_CASE("harness: a failure names the law, the policy, the seed, both values, 
 }
 
 TEST_CASE("harness: a wrong router's failure is told in full") {
-    for (const Law& law : router_law_list<mutants::RouterPickingTwice>()) {
-        if (law.id != "router.distinct_experts") continue;
-        const Verdict verdict = run_law(law, "MyRouter", 1);
-        REQUIRE(!verdict.passed());
-        CHECK(contains(verdict.message(), "router.distinct_experts on MyRouter, seed "));
-        CHECK(contains(verdict.message(), " is chosen twice\n"));
-        CHECK(contains(verdict.message(), "logits = {"));
-    }
+    const auto laws = router_law_list<mutants::RouterPickingTwice>();
+    const Law* law = find_law(laws, "router.distinct_experts");
+    REQUIRE(law != nullptr);
+    const Verdict verdict = run_law(*law, "MyRouter", 1);
+    REQUIRE(!verdict.passed());
+    CHECK(contains(verdict.message(), "router.distinct_experts on MyRouter, seed "));
+    CHECK(contains(verdict.message(), " is chosen twice\n"));
+    CHECK(contains(verdict.message(), "logits = {"));
 }
 
 TEST_CASE("harness: a test case with a broken policy fails" * doctest::should_fail()) {
@@ -208,10 +208,12 @@ TEST_CASE("harness: the runs leave records that parse") {
     if (records[0].contains("mutant")) std::swap(records[0], records[1]);
     records[0].erase("milliseconds");
     const std::string test_case = "harness: the runs leave records that parse";
+    const std::string program = std::filesystem::canonical("/proc/self/exe");
     CHECK(records[0] == nlohmann::json{{"law", "harness.kept"},
                                        {"statement", "Whatever \"it\" is."},
                                        {"concept", "harness"},
                                        {"subject", "A \"quoted\" policy"},
+                                       {"program", program},
                                        {"test_case", test_case},
                                        {"cases", 20},
                                        {"passed", true},
@@ -219,6 +221,7 @@ TEST_CASE("harness: the runs leave records that parse") {
     CHECK(records[1] == nlohmann::json{{"mutant", "is seven"},
                                        {"concept", "harness"},
                                        {"law", "harness.not_seven"},
+                                       {"program", program},
                                        {"test_case", test_case},
                                        {"killed_by", {"harness.not_seven"}},
                                        {"killed", true}});

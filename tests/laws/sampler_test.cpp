@@ -25,7 +25,7 @@ struct PlainArgMax {
 
 }  // namespace
 
-TEST_CASE("sampler laws: StandardSampler") { sampler_laws<StandardSampler>("StandardSampler", make_standard_sampler); }
+TEST_CASE("sampler laws: StandardSampler") { sampler_laws("StandardSampler", make_standard_sampler); }
 
 TEST_CASE("sampler laws: a chain of one's own, and a sampler without any") {
     sampler_slot_laws<PlainArgMax>("PlainArgMax");

@@ -71,14 +71,19 @@ inline std::vector<Token> only_specials(std::vector<Token> tokens) {
     return tokens;
 }
 
-template <class C>
-std::string rendered(const Case& c, const Conversation& messages, const chat::Options& options) {
-    return value_of(c, C::render(messages, options));
-}
-template <class C>
-std::vector<Token> prompt_tokens(const Case& c, const Conversation& messages, const chat::Options& options) {
-    return value_of(c, C::encode(chat_tokenizer(), messages, options));
-}
+//! A template whatever its type, so that the laws are compiled once.
+struct AnyTemplate {
+    Expected<std::string> (*render)(const Conversation& messages, const chat::Options& options);
+    Expected<std::vector<Token>> (*encode)(const Conversation& messages, const chat::Options& options);
+
+    template <class C>
+    static AnyTemplate of() {
+        return {[](const Conversation& messages, const chat::Options& options) { return C::render(messages, options); },
+                [](const Conversation& messages, const chat::Options& options) {
+                    return C::encode(chat_tokenizer(), messages, options);
+                }};
+    }
+};
 
 }  // namespace detail
 
@@ -94,33 +99,37 @@ struct BuiltInTemplate {
     }
 };
 
-//! Of a C with static render(messages, options) and encode(tokenizer, messages, options).
-template <class C>
-std::vector<Law> chat_template_law_list() {
+inline std::vector<Law> chat_template_law_list(const detail::AnyTemplate& any) {
     using namespace detail;
+    const auto rendered = [any](const Case& c, const Conversation& messages, const chat::Options& options) {
+        return value_of(c, any.render(messages, options));
+    };
+    const auto prompt_tokens = [any](const Case& c, const Conversation& messages, const chat::Options& options) {
+        return value_of(c, any.encode(messages, options));
+    };
     return {
         {"chat_template.no_injection",
          "What reads like a special token in a message is text: only the frame is special.",
-         [](Case& c) {
+         [=](Case& c) {
              const Conversation messages = conversation(c);
              Conversation harmless = messages;
              for (chat::Message& message : harmless) message.content = "x";
              const chat::Options options = chat_options(c);
-             c.equal("special tokens", only_specials(prompt_tokens<C>(c, messages, options)),
-                     only_specials(prompt_tokens<C>(c, harmless, options)));
+             c.equal("special tokens", only_specials(prompt_tokens(c, messages, options)),
+                     only_specials(prompt_tokens(c, harmless, options)));
          }},
         {"chat_template.tokens_are_the_text", "The tokens read as the text does.",
-         [](Case& c) {
+         [=](Case& c) {
              const Conversation messages = conversation(c);
              const chat::Options options = chat_options(c);
-             c.equal("pieces", decoded(chat_tokenizer(), prompt_tokens<C>(c, messages, options)),
-                     rendered<C>(c, messages, options));
+             c.equal("pieces", decoded(chat_tokenizer(), prompt_tokens(c, messages, options)),
+                     rendered(c, messages, options));
          }},
         {"chat_template.turns_in_order",
          "Each message is a turn, with its words as they are, in the order of speaking.",
-         [](Case& c) {
+         [=](Case& c) {
              const Conversation messages = conversation(c);
-             const std::string prompt = rendered<C>(c, messages, chat_options(c));
+             const std::string prompt = rendered(c, messages, chat_options(c));
              std::size_t at = 0;
              for (const chat::Message& message : messages) {
                  const bool answer = message.role == chat::Role::assistant;
@@ -135,31 +144,30 @@ std::vector<Law> chat_template_law_list() {
          }},
         {"chat_template.answer_left_open",
          "The prompt ends with the opening of the answer if asked for, else with the last turn's end.",
-         [](Case& c) {
+         [=](Case& c) {
              const Conversation messages = conversation(c);
              chat::Options options = chat_options(c);
              options.enable_thinking = true;
-             const std::string prompt = rendered<C>(c, messages, options);
+             const std::string prompt = rendered(c, messages, options);
              const std::string_view end =
                  options.add_generation_prompt ? "<|im_end|>\n<|im_start|>assistant\n" : "<|im_end|>\n";
              c.equal("the prompt's end",
                      std::string_view(prompt).substr(prompt.size() - std::min(prompt.size(), end.size())), end);
-             const auto opened = only_specials(prompt_tokens<C>(c, messages, options));
+             const auto opened = only_specials(prompt_tokens(c, messages, options));
              c.equal("turns that are open", std::count(opened.begin(), opened.end(), 256),
                      std::count(opened.begin(), opened.end(), 257) + (options.add_generation_prompt ? 1 : 0));
          }},
         {"chat_template.empty_think_block", "Without thinking the answer begins with an empty <think> block.",
-         [](Case& c) {
+         [=](Case& c) {
              const Conversation messages = conversation(c);
-             const std::string thinking = rendered<C>(c, messages, {});
+             const std::string thinking = rendered(c, messages, {});
              chat::Options options;
              options.enable_thinking = false;
-             c.equal("prompt without thinking", rendered<C>(c, messages, options),
-                     thinking + "<think>\n\n</think>\n\n");
+             c.equal("prompt without thinking", rendered(c, messages, options), thinking + "<think>\n\n</think>\n\n");
          }},
         {"chat_template.think_block_of_last_answer",
          "The reasoning of an answer to the last question is shown before it.",
-         [](Case& c) {
+         [=](Case& c) {
              Conversation messages = conversation(c);
              chat::Message answer{chat::Role::assistant, "So: " + text(c, 2)};
              answer.reasoning = "thought " + text(c, 2) + "!";
@@ -168,15 +176,21 @@ std::vector<Law> chat_template_law_list() {
                                       answer.content + "<|im_end|>\n";
              chat::Options options;
              options.add_generation_prompt = false;
-             const std::string prompt = rendered<C>(c, messages, options);
+             const std::string prompt = rendered(c, messages, options);
              c.equal("the last turn", prompt.substr(prompt.size() - std::min(prompt.size(), turn.size())), turn);
          }},
         {"chat_template.no_messages_is_error", "A conversation without messages is an error.",
-         [](Case& c) {
-             c.expect(!C::render(Conversation(), chat_options(c)).ok(), "it is rendered");
-             c.expect(!C::encode(chat_tokenizer(), Conversation(), {}).ok(), "it is encoded");
+         [=](Case& c) {
+             c.expect(!any.render(Conversation(), chat_options(c)).ok(), "it is rendered");
+             c.expect(!any.encode(Conversation(), {}).ok(), "it is encoded");
          }},
     };
+}
+
+//! Of a C with static render(messages, options) and encode(tokenizer, messages, options).
+template <class C>
+std::vector<Law> chat_template_law_list() {
+    return chat_template_law_list(detail::AnyTemplate::of<C>());
 }
 
 template <class C>

@@ -37,7 +37,8 @@ namespace detail {
 inline std::string_view test_case() { return doctest::getContextOptions()->currentTest->m_name; }
 
 inline void keep(const Run& run, std::string_view title, const std::string& lines) {
-    const Status status = write_records(run.records, std::string(test_case()) + ": " + std::string(title), lines);
+    const std::string whole_title = this_program() + ": " + std::string(test_case()) + ": " + std::string(title);
+    const Status status = write_records(run.records, whole_title, lines);
     CHECK_MESSAGE(status.ok(), status.message());
 }
 

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -23,6 +24,28 @@
 namespace sluice::contracts {
 
 namespace detail {
+
+//! A member's view of its team, whatever its type.
+struct AnyMember {
+    std::size_t rank, size;
+    std::function<void()> barrier;
+};
+
+//! An executor whatever its type, so that the laws of executors are compiled once.
+struct AnyExecutor {
+    std::function<std::size_t()> size;
+    std::function<void(const std::function<void(const AnyMember&)>&)> run;
+
+    template <Executor E>
+    static AnyExecutor of(std::shared_ptr<E> executor) {
+        return {[executor] { return std::size_t{executor->size()}; },
+                [executor](const std::function<void(const AnyMember&)>& region) {
+                    executor->run([region](typename E::Team& team) {
+                        region({team.rank(), team.size(), [&team] { team.barrier(); }});
+                    });
+                }};
+    }
+};
 
 //! A number for each of `count` places, all zero. Atomic without any order, so that an executor that fails to order
 //! reads and writes gives wrong numbers and not a race; shared with the region, which copies it, so that a member that
@@ -59,20 +82,19 @@ inline void dawdle(std::size_t times) {
 }  // namespace detail
 
 //! All laws of an executor with this many members.
-template <Executor E>
-std::vector<Law> executor_law_list(const std::shared_ptr<E>& executor, std::size_t members) {
+inline std::vector<Law> executor_law_list(const detail::AnyExecutor& executor, std::size_t members) {
     using namespace detail;
     return {
         {"executor.each_member_once",
          "Each member runs the region once, with a rank of its own, and knows the team's size.",
          [executor, members](Case& c) {
              const Numbers calls(members + 1), sizes(members + 1);
-             executor->run([=](auto& team) {
-                 const std::size_t at = place_of(team.rank(), members);
+             executor.run([=](const AnyMember& member) {
+                 const std::size_t at = place_of(member.rank, members);
                  calls.add(at, 1);
-                 sizes.set(at, static_cast<int>(team.size()));
+                 sizes.set(at, static_cast<int>(member.size));
              });
-             c.equal("size", std::size_t{executor->size()}, members);
+             c.equal("size", executor.size(), members);
              c.equal("calls of each rank", calls.all(), each(members, 1));
              std::vector<int> size_of_each(members, static_cast<int>(members));
              size_of_each.push_back(0);
@@ -83,9 +105,9 @@ std::vector<Law> executor_law_list(const std::shared_ptr<E>& executor, std::size
              const Numbers ended(members + 1);
              const std::size_t late = c.integer<std::size_t>(0, members - 1), by = c.pick<std::size_t>({0, 1, 20});
              c.given("late member", late);
-             executor->run([=](auto& team) {
-                 if (team.rank() == late) dawdle(by);
-                 ended.set(place_of(team.rank(), members), 1);
+             executor.run([=](const AnyMember& member) {
+                 if (member.rank == late) dawdle(by);
+                 ended.set(place_of(member.rank, members), 1);
              });
              c.equal("members that have ended", ended.all(), each(members, 1));
          }},
@@ -96,16 +118,16 @@ std::vector<Law> executor_law_list(const std::shared_ptr<E>& executor, std::size
              const int rounds = c.integer(1, 6);
              c.given("rounds", rounds);
              c.given("late member", late);
-             executor->run([=](auto& team) {
-                 const std::size_t me = place_of(team.rank(), members);
+             executor.run([=](const AnyMember& member) {
+                 const std::size_t me = place_of(member.rank, members);
                  for (int round = 1; round <= rounds; ++round) {
                      if (me == late) dawdle(by);
                      now.set(me, round);
-                     team.barrier();
+                     member.barrier();
                      for (std::size_t other = 0; other < members; ++other) {
                          if (now.get(other) != round) wrong.add(me, 1);
                      }
-                     team.barrier();
+                     member.barrier();
                  }
              });
              c.equal("stale numbers seen by each rank", wrong.all(), each(members, 0));
@@ -117,8 +139,8 @@ std::vector<Law> executor_law_list(const std::shared_ptr<E>& executor, std::size
              c.given("count", count);
              c.given("granule", granule);
              const Numbers taken(count);
-             executor->run([=](auto& team) {
-                 const Range mine = share(count, granule, team.rank(), team.size());
+             executor.run([=](const AnyMember& member) {
+                 const Range mine = share(count, granule, member.rank, member.size);
                  for (std::size_t i = mine.first; i < mine.last; ++i) taken.add(i, 1);
              });
              c.equal("how often each is taken", taken.all(), std::vector<int>(count, 1));
@@ -128,7 +150,7 @@ std::vector<Law> executor_law_list(const std::shared_ptr<E>& executor, std::size
              const Numbers calls(members + 1);
              const int regions = c.integer(2, 12);
              for (int region = 1; region <= regions; ++region) {
-                 executor->run([=](auto& team) { calls.add(place_of(team.rank(), members), 1); });
+                 executor.run([=](const AnyMember& member) { calls.add(place_of(member.rank, members), 1); });
                  c.equal("calls of each rank after region " + to_text(region), calls.all(), each(members, region));
              }
          }},
@@ -140,8 +162,8 @@ std::vector<Law> executor_law_list(const std::shared_ptr<E>& executor, std::size
              c.given("regions", regions);
              c.given("late member", late);
              for (int region = 0; region < regions; ++region) {
-                 executor->run([=](auto& team) {
-                     const std::size_t me = place_of(team.rank(), members);
+                 executor.run([=](const AnyMember& member) {
+                     const std::size_t me = place_of(member.rank, members);
                      for (std::size_t other = 0; other < members; ++other) {
                          if (ended.get(other) < region) early.add(me, 1);
                      }
@@ -152,6 +174,11 @@ std::vector<Law> executor_law_list(const std::shared_ptr<E>& executor, std::size
              c.equal("early begins of each rank", early.all(), each(members, 0));
          }},
     };
+}
+
+template <Executor E>
+std::vector<Law> executor_law_list(const std::shared_ptr<E>& executor, std::size_t members) {
+    return executor_law_list(detail::AnyExecutor::of(executor), members);
 }
 
 //! Checks all laws of an executor, inside a doctest test case.

@@ -93,24 +93,42 @@ inline ExpertsInput experts_input(Case& c) {
     return input;
 }
 
-//! What the experts make of the input: [rows, hidden], of which each number was `held` before.
-template <class E, class V, Executor Exec>
-std::vector<float> apply(E& experts, Exec& executor, const ExpertsInput& input, float held = -1.0F) {
-    cpu::Activations<V> x(input.rows(), input.shape.hidden, {});
-    std::copy(input.x.begin(), input.x.end(), x.row(0));
-    std::vector<float> output(input.x.size(), held);
-    executor.run([&](auto& team) {
-        experts.template apply<quant::OnlyF32>(team, input.weights(), x, input.choices, output.data());
-    });
-    return output;
-}
+//! What the laws ask of experts whatever their type, so that they are compiled once.
+class AnyExperts {
+public:
+    virtual ~AnyExperts() = default;
+    //! What they make of the input: [rows, hidden], of which each number was `held` before.
+    virtual std::vector<float> apply(cpu::ThreadPool& team, const ExpertsInput& input, float held = -1.0F) = 0;
+};
 
-//! The same with experts of its own, on one thread.
+using MakeExperts = std::unique_ptr<AnyExperts> (*)(const ExpertsShape& shape);
+
+//! V is the back end of the activations that E reads.
 template <class E, class V>
-std::vector<float> apply(const ExpertsInput& input) {
-    E experts(input.shape, {});
-    cpu::SerialExecutor executor;
-    return apply<E, V>(experts, executor, input);
+class ExpertsOf : public AnyExperts {
+public:
+    static std::unique_ptr<AnyExperts> make(const ExpertsShape& shape) { return std::make_unique<ExpertsOf>(shape); }
+    explicit ExpertsOf(const ExpertsShape& shape) : experts_(shape, cpu::ActivationForms()) {}
+
+    std::vector<float> apply(cpu::ThreadPool& team, const ExpertsInput& input, float held) override {
+        cpu::Activations<V> x(input.rows(), input.shape.hidden, {});
+        std::copy(input.x.begin(), input.x.end(), x.row(0));
+        std::vector<float> output(input.x.size(), held);
+        const ExpertWeights weights = input.weights();
+        team.run([&](cpu::ThreadPool::Team& member) {
+            experts_.template apply<quant::OnlyF32>(member, weights, x, input.choices, output.data());
+        });
+        return output;
+    }
+
+private:
+    E experts_;
+};
+
+//! What experts of this kind make of the input, on one thread.
+inline std::vector<float> applied(MakeExperts make, const ExpertsInput& input) {
+    cpu::ThreadPool alone(1);
+    return make(input.shape)->apply(alone, input);
 }
 
 //! A row's sum of weight * term(expert, x) over its choices.
@@ -130,42 +148,18 @@ oracle::Vector sum_of_choices(const ExpertsInput& row, Term term) {
     return sum;
 }
 
-//! A member of a team to whom the choices become known at its first barrier, unless it is rank 0.
-template <Team T>
-class LateTeam {
-public:
-    //! `choices` are rank 0's at once, and copied from `truth` for the others.
-    LateTeam(T& team, std::span<const ExpertChoice> truth, std::span<ExpertChoice> choices)
-        : team_(&team), truth_(truth), choices_(choices) {
-        if (rank() == 0) std::copy(truth_.begin(), truth_.end(), choices_.begin());
-    }
-    std::size_t rank() const { return team_->rank(); }
-    std::size_t size() const { return team_->size(); }
-    void barrier() {
-        team_->barrier();
-        std::copy(truth_.begin(), truth_.end(), choices_.begin());
-        team_->barrier();
-    }
-
-private:
-    T* team_;
-    std::span<const ExpertChoice> truth_;
-    std::span<ExpertChoice> choices_;
-};
-
 }  // namespace detail
 
-//! All laws of the Experts slot. V is the back end of the activations that E reads.
-template <class E, class V = simd::Native>
-std::vector<Law> experts_law_list() {
+//! All laws of the Experts slot.
+inline std::vector<Law> experts_law_list(detail::MakeExperts make) {
     using namespace detail;
     const auto three = std::make_shared<cpu::ThreadPool>(3);
     return {
         {"experts.weighted_sum_of_swiglu",
          "A row becomes the sum of weight * down(silu(gate x) * up x) of its choices.",
-         [](Case& c) {
+         [make](Case& c) {
              const ExpertsInput input = experts_input(c);
-             const std::vector<float> got = apply<E, V>(input);
+             const std::vector<float> got = applied(make, input);
              for (std::size_t r = 0; r < input.rows(); ++r) {
                  const ExpertsInput row = input.row(r);
                  c.near("row " + to_text(r), std::span(got).subspan(r * input.shape.hidden, input.shape.hidden),
@@ -174,7 +168,7 @@ std::vector<Law> experts_law_list() {
              }
          }},
         {"experts.sum_in_order_of_choices", "The results are added in the order of the choices.",
-         [](Case& c) {
+         [make](Case& c) {
              // 2^30 y - 2^30 y + y is y; in any other order y is lost, or less exact.
              ExpertsInput input = experts_input(c);
              input.shape.experts = input.shape.used = 3;
@@ -190,66 +184,56 @@ std::vector<Law> experts_law_list() {
                  input.choices = {{static_cast<std::int32_t>(order[0]), first},
                                   {static_cast<std::int32_t>(order[1]), second},
                                   {static_cast<std::int32_t>(order[2]), third}};
-                 return apply<E, V>(input);
+                 return applied(make, input);
              };
              const std::vector<float> alone = choose(0.0F, 0.0F, 1.0F);
              const std::vector<float> last = choose(0x1p30F, -0x1p30F, 1.0F);
              for (std::size_t i = 0; i < alone.size(); ++i) c.equal("sum", last[i], alone[i]);
          }},
         {"experts.row_alone", "A row's result has the same bits alone and among other rows.",
-         [](Case& c) {
+         [make](Case& c) {
              const ExpertsInput input = experts_input(c);
              const std::size_t r = c.integer<std::size_t>(0, input.rows() - 1), hidden = input.shape.hidden;
              c.given("row", r);
-             const std::vector<float> together = apply<E, V>(input);
-             c.same_bits("result", std::span(together).subspan(r * hidden, hidden), apply<E, V>(input.row(r)));
+             const std::vector<float> together = applied(make, input);
+             c.same_bits("result", std::span(together).subspan(r * hidden, hidden), applied(make, input.row(r)));
          }},
         {"experts.any_team", "The result has the same bits from any number of threads.",
-         [three](Case& c) {
+         [make, three](Case& c) {
              const ExpertsInput input = experts_input(c);
-             E experts(input.shape, {});
-             c.same_bits("result of three threads", apply<E, V>(experts, *three, input), apply<E, V>(input));
-         }},
-        {"experts.choices_after_barrier",
-         "Of a single row, members other than rank 0 read the choices behind the first barrier only.",
-         [three](Case& c) {
-             const ExpertsInput input = experts_input(c).row(0);
-             E experts(input.shape, {});
-             cpu::Activations<V> x(1, input.shape.hidden, {});
-             std::copy(input.x.begin(), input.x.end(), x.row(0));
-             std::vector<float> output(input.shape.hidden, -1.0F);
-             three->run([&](auto& team) {
-                 std::vector<ExpertChoice> choices(input.shape.used, {0, -1.0F});
-                 LateTeam late(team, input.choices, choices);
-                 experts.template apply<quant::OnlyF32>(late, input.weights(), x, choices, output.data());
-             });
-             c.same_bits("result", output, apply<E, V>(input));
+             c.same_bits("result of three threads", make(input.shape)->apply(*three, input), applied(make, input));
          }},
         {"experts.nothing_stays", "A result has the same bits whatever was computed before and whatever `output` held.",
-         [](Case& c) {
+         [make](Case& c) {
              const ExpertsInput input = experts_input(c);
              ExpertsInput other = input;
              for (ExpertChoice& choice : other.choices) choice.weight = static_cast<float>(c.real(0.0, 1.0));
              other.x = c.normals(input.x.size());
-             E experts(input.shape, {});
-             cpu::SerialExecutor executor;
-             const std::vector<float> first = apply<E, V>(experts, executor, input);
-             apply<E, V>(experts, executor, other);
+             const auto experts = make(input.shape);
+             cpu::ThreadPool alone(1);
+             const std::vector<float> first = experts->apply(alone, input);
+             experts->apply(alone, other);
              constexpr float nan = std::numeric_limits<float>::quiet_NaN();
-             c.same_bits("result", apply<E, V>(experts, executor, input, c.pick({5.0F, nan})), first);
+             c.same_bits("result", experts->apply(alone, input, c.pick({5.0F, nan})), first);
          }},
         {"experts.linear_in_weights", "Weights twice as large give exactly twice the result.",
-         [](Case& c) {
+         [make](Case& c) {
              ExpertsInput input = experts_input(c);
-             std::vector<float> expected = apply<E, V>(input);
+             std::vector<float> expected = applied(make, input);
              for (float& y : expected) y *= 2.0F;
              for (ExpertChoice& choice : input.choices) choice.weight *= 2.0F;
-             const std::vector<float> got = apply<E, V>(input);
+             const std::vector<float> got = applied(make, input);
              // A result so small that it is subnormal is rounded otherwise than its double.
              constexpr double smallest = std::numeric_limits<float>::min();
              for (std::size_t i = 0; i < got.size(); ++i) c.near("result", got[i], expected[i], {0.0, smallest});
          }},
     };
+}
+
+//! V is the back end of the activations that E reads.
+template <class E, class V = simd::Native>
+std::vector<Law> experts_law_list() {
+    return experts_law_list(detail::ExpertsOf<E, V>::make);
 }
 
 //! Checks all laws of experts, inside a doctest test case.

@@ -3,10 +3,14 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <limits>
+#include <mutex>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -127,6 +131,68 @@ struct CountingExecutor : E {
         E::run(std::forward<Region>(region));
     }
     static inline std::atomic<std::size_t> regions = 0;
+};
+
+//! Lets as many forward passes begin as the test allows.
+class Gate {
+public:
+    void allow(std::size_t passes) {
+        change([&] {
+            allowed_ += passes;
+            waiting_ = false;
+        });
+    }
+    void open() { allow(std::size_t{1} << 40); }
+
+    //! Waits until a pass wants to begin beyond the allowed ones; throws if none does within a minute.
+    void wait_until_held() {
+        std::unique_lock lock(mutex_);
+        if (!changed_.wait_for(lock, std::chrono::minutes(1), [&] { return waiting_; })) {
+            throw std::runtime_error("no forward pass came to the gate");
+        }
+    }
+    void pass() {
+        std::unique_lock lock(mutex_);
+        waiting_ = allowed_ == 0;
+        changed_.notify_all();
+        changed_.wait(lock, [&] { return allowed_ > 0; });
+        waiting_ = false;
+        --allowed_;
+        ++passes_;
+    }
+    std::size_t passes() {
+        const std::lock_guard lock(mutex_);
+        return passes_;
+    }
+    void reset() {
+        change([&] { allowed_ = passes_ = 0; });
+    }
+
+private:
+    template <class F>
+    void change(F f) {
+        const std::lock_guard lock(mutex_);
+        f();
+        changed_.notify_all();
+    }
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::size_t allowed_ = 0, passes_ = 0;
+    bool waiting_ = false;
+};
+
+//! An executor that makes a blocking model: each forward pass waits at the gate. The gate is of all of its kind, as an
+//! executor is made by the loader and cannot be handed one.
+template <Executor E>
+struct GatedExecutor : E {
+    using E::E;
+
+    template <class Region>
+    void run(Region&& region) {
+        gate.pass();
+        E::run(std::forward<Region>(region));
+    }
+    static inline Gate gate;
 };
 
 }  // namespace sluice::contracts

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The laws of the forward pass, for any bundle of policies that computes Qwen3-MoE as it is published, with float
-//! formats and a float cache.
+//! The laws of the forward pass, for any bundle of policies that computes Qwen3-MoE as it is published, with
+//! FormatsOfRandomModels and a float cache.
 //!
 //!     TEST_CASE("my forward pass keeps the laws") { sluice::contracts::forward_laws<MyPolicies>("MyPolicies"); }
 #pragma once
@@ -138,7 +138,7 @@ inline std::vector<Law> forward_law_list(const OpenForward& open) {
          }},
         {"forward.threads_change_nothing", "Any number of threads gives the same bits.",
          [open](Case& c) {
-             RandomModel model(c);
+             RandomModel model(c, RandomFormats::all);
              const std::vector<Token> tokens = model.tokens(c.integer<std::size_t>(1, 9));
              const auto threads = c.integer<std::size_t>(2, 3);
              c.given("threads", threads);
@@ -149,7 +149,7 @@ inline std::vector<Law> forward_law_list(const OpenForward& open) {
         {"forward.batches_change_nothing",
          "Chunks of a text, other sequences in a batch and a rewound cache change no bit.",
          [open](Case& c) {
-             RandomModel model(c);
+             RandomModel model(c, RandomFormats::all);
              const std::vector<Token> tokens = model.tokens(9), others = model.tokens(9);
              const auto forward = open(model.file(), {.sequences = 2});
              Logits got;
@@ -174,7 +174,7 @@ inline std::vector<Law> forward_law_list(const OpenForward& open) {
          }},
         {"forward.wanted_rows_in_order", "The rows that want logits get their own, in the order of the rows.",
          [open](Case& c) {
-             RandomModel model(c);
+             RandomModel model(c, RandomFormats::all);
              const std::vector<Token> tokens = model.tokens(c.integer<std::size_t>(1, 9));
              const Logits all = plain_logits(c, open, model, tokens);
              std::vector<Row> rows = rows_of(tokens, 0, tokens.size());
@@ -198,7 +198,7 @@ inline std::vector<Law> forward_law_list(const OpenForward& open) {
         {"forward.refuses_what_does_not_fit",
          "A token, sequence or position that does not fit is an error, and leaves all as it was.",
          [open](Case& c) {
-             RandomModel model(c);
+             RandomModel model(c, RandomFormats::all);
              const std::vector<Token> tokens = model.tokens(6);
              const auto forward = open(model.file(), {});
              compute(c, *forward, rows_of(tokens, 0, 3));
@@ -223,7 +223,7 @@ inline std::vector<Law> forward_law_list(const OpenForward& open) {
          }},
         {"forward.cancelled_can_be_repeated", "A cancelled pass says so, and leaves the cache as it was.",
          [open](Case& c) {
-             RandomModel model(c);
+             RandomModel model(c, RandomFormats::all);
              const std::vector<Token> tokens = model.tokens(6);
              const auto forward = open(model.file(), {});
              compute(c, *forward, rows_of(tokens, 0, 2));

@@ -2,6 +2,7 @@
 //! A law: one claim about the policies of a concept, that random cases can refute; and the runner that tries to.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sluice/contracts/case.hpp"
 #include "sluice/core/to_text.hpp"
@@ -26,6 +28,12 @@ struct Law {
 
 //! "router" of "router.distinct_experts".
 constexpr std::string_view concept_of(std::string_view law) { return law.substr(0, law.find('.')); }
+
+//! The law with this id, or null.
+inline const Law* find_law(const std::vector<Law>& laws, std::string_view id) {
+    const auto found = std::find_if(laws.begin(), laws.end(), [id](const Law& law) { return law.id == id; });
+    return found == laws.end() ? nullptr : &*found;
+}
 
 struct Failure {
     std::uint64_t seed = 0;  //!< of the case: its whole input follows from it

@@ -14,20 +14,21 @@
 namespace sluice::contracts {
 
 struct Mutant {
-    std::string_view name;  //!< what it does wrong: "forgets to renormalise"
+    std::string name;       //!< what it does wrong: "forgets to renormalise"
     std::string_view law;   //!< the one that must catch it
     std::vector<Law> laws;  //!< all laws of its concept, on the broken policy
 };
 
 //! Which laws caught a mutant.
 struct Autopsy {
-    std::string_view mutant, law;
+    std::string mutant;
+    std::string_view law;
     std::vector<std::string_view> killed_by;
 
     bool killed() const { return std::find(killed_by.begin(), killed_by.end(), law) != killed_by.end(); }
 
     std::string message() const {
-        std::string text = "the mutant that " + std::string(mutant) + " ";
+        std::string text = "the mutant that " + mutant + " ";
         text += killed() ? "was caught by " : "survived " + std::string(law) + "; caught by ";
         for (const std::string_view& id : killed_by) text += (&id == &killed_by.front() ? "" : ", ") + std::string(id);
         return killed_by.empty() ? text + "none" : text;

@@ -100,19 +100,27 @@ inline RopeInput rope_input(Case& c) {
     return input;
 }
 
+//! Policies whatever their types, so that the laws are compiled once.
+using TurnHead = void (*)(const RopeInput& by, float* head, std::int32_t position);
+using Normalize = void (*)(const float* x, const float* weight, std::size_t n, float eps, float* y);
+using Activate = void (*)(float* x, std::size_t n);
+
+template <class R>
+void turn_head(const RopeInput& by, float* head, std::int32_t position) {
+    R(by.dim, by.theta, by.scaling).turn(head, position);
+}
+
 //! Room behind what a policy may write, so that one that writes more breaks its law and not the test program.
 inline constexpr std::size_t slack = 16;
 
-template <class R>
-std::vector<float> turn(const RopeInput& input, std::vector<float> head, std::int32_t position) {
+inline std::vector<float> turn(TurnHead rope, const RopeInput& input, std::vector<float> head, std::int32_t position) {
     head.resize(input.dim + slack);
-    R(input.dim, input.theta, input.scaling).turn(head.data(), position);
+    rope(input, head.data(), position);
     head.resize(input.dim);
     return head;
 }
-template <class R>
-std::vector<float> turn(const RopeInput& input) {
-    return turn<R>(input, input.head, input.position);
+inline std::vector<float> turn(TurnHead rope, const RopeInput& input) {
+    return turn(rope, input, input.head, input.position);
 }
 
 //! For each element the magnitudes of its pair, times the rope's.
@@ -125,11 +133,10 @@ inline oracle::Vector pair_magnitudes(const oracle::Rope& rope, const std::vecto
     return magnitudes;
 }
 
-template <class R>
-void expect_turned(const Case& c, const RopeInput& input) {
-    const oracle::Rope rope = input.expected();
-    c.near("turned head", turn<R>(input), oracle::rotate(rope, input.position, oracle::to_doubles(input.head)),
-           pair_magnitudes(rope, input.head), tolerance::rope);
+inline void expect_turned(const Case& c, TurnHead rope, const RopeInput& input) {
+    const oracle::Rope expected = input.expected();
+    c.near("turned head", turn(rope, input), oracle::rotate(expected, input.position, oracle::to_doubles(input.head)),
+           pair_magnitudes(expected, input.head), tolerance::rope);
 }
 
 inline double dot(std::span<const float> a, std::span<const float> b) {
@@ -155,45 +162,41 @@ inline NormInput norm_input(Case& c) {
     return input;
 }
 
-template <class N>
-std::vector<float> normalize(const NormInput& input, float held = -1.0F) {
+inline std::vector<float> normalized(Normalize norm, const NormInput& input, float held = -1.0F) {
     std::vector<float> y(input.x.size() + slack, held);
-    N::normalize(input.x.data(), input.weight.data(), input.x.size(), input.eps, y.data());
+    norm(input.x.data(), input.weight.data(), input.x.size(), input.eps, y.data());
     y.resize(input.x.size());
     return y;
 }
 
-template <class S>
-std::vector<float> silu(std::vector<float> x) {
-    S::apply(x.data(), x.size());
+inline std::vector<float> activated(Activate silu, std::vector<float> x) {
+    silu(x.data(), x.size());
     return x;
 }
 
 }  // namespace detail
 
-//! All laws of a rotary embedding: a type as CpuRope.
-template <class R>
-std::vector<Law> rope_law_list() {
+inline std::vector<Law> rope_law_list(detail::TurnHead rope) {
     using namespace detail;
     return {
         {"rope.turns_halves_by_position", "The pair (x[i], x[i + dim/2]) turns by position * theta^(-2i/dim).",
-         [](Case& c) { expect_turned<R>(c, rope_input(c)); }},
+         [rope](Case& c) { expect_turned(c, rope, rope_input(c)); }},
         {"rope.scaling", "Linear scaling and YaRN change angles and magnitude as published.",
-         [](Case& c) {
+         [rope](Case& c) {
              RopeInput input = rope_input(c);
              input.scaling = rope_scaling(c);
-             expect_turned<R>(c, input);
+             expect_turned(c, rope, input);
          }},
         {"rope.first_position_is_kept", "Position 0 turns nothing.",
-         [](Case& c) {
+         [rope](Case& c) {
              const RopeInput input = rope_input(c);
-             const std::vector<float> turned = turn<R>(input, input.head, 0);
+             const std::vector<float> turned = turn(rope, input, input.head, 0);
              for (std::size_t i = 0; i < turned.size(); ++i) c.equal("x[" + to_text(i) + "]", turned[i], input.head[i]);
          }},
         {"rope.keeps_lengths", "Turning changes the length of no pair.",
-         [](Case& c) {
+         [rope](Case& c) {
              const RopeInput input = rope_input(c);
-             const std::vector<float> turned = turn<R>(input);
+             const std::vector<float> turned = turn(rope, input);
              const std::size_t half = input.dim / 2;
              for (std::size_t i = 0; i < half; ++i) {
                  c.near("length of pair " + to_text(i), std::hypot(turned[i], turned[i + half]),
@@ -201,24 +204,24 @@ std::vector<Law> rope_law_list() {
              }
          }},
         {"rope.only_distance_matters", "The product of a turned query and key depends on how far apart they are alone.",
-         [](Case& c) {
+         [rope](Case& c) {
              const RopeInput input = rope_input(c);
              const std::vector<float> key = c.normals(input.dim);
              const std::int32_t other = rope_position(c), shift = rope_position(c);
              c.given("key's position", other);
              c.given("shift", shift);
              const auto product = [&](std::int32_t by) {
-                 return dot(turn<R>(input, input.head, input.position + by), turn<R>(input, key, other + by));
+                 return dot(turn(rope, input, input.head, input.position + by), turn(rope, input, key, other + by));
              };
              const double magnitude = std::sqrt(dot(input.head, input.head) * dot(key, key));
              c.near("product, shifted", product(shift), product(0), {0.0, 2 * tolerance::rope.relative * magnitude});
          }},
         {"rope.writes_only_its_head", "Nothing beside the head is written.",
-         [](Case& c) {
+         [rope](Case& c) {
              const RopeInput input = rope_input(c);
              std::vector<float> guarded(1 + input.dim + slack, 678.0F);
              std::copy(input.head.begin(), input.head.end(), guarded.begin() + 1);
-             R(input.dim, input.theta, input.scaling).turn(guarded.data() + 1, input.position);
+             rope(input, guarded.data() + 1, input.position);
              c.equal("what lies before the head", guarded.front(), 678.0F);
              c.same_bits("what lies behind the head", std::span(guarded).last(slack),
                          std::vector<float>(slack, 678.0F));
@@ -226,91 +229,105 @@ std::vector<Law> rope_law_list() {
     };
 }
 
-//! All laws of a normalization: a type as CpuRmsNorm.
-template <class N>
-std::vector<Law> rms_norm_law_list() {
+inline std::vector<Law> rms_norm_law_list(detail::Normalize norm) {
     using namespace detail;
     return {
         {"rms_norm.formula", "y = x / sqrt(mean(x^2) + eps) * weight.",
-         [](Case& c) {
+         [norm](Case& c) {
              const NormInput input = norm_input(c);
              const oracle::Vector expected =
                  oracle::rms_norm(oracle::to_doubles(input.x), oracle::to_doubles(input.weight), input.eps);
-             c.near("y", normalize<N>(input), expected, expected, tolerance::rms_norm);
+             c.near("y", normalized(norm, input), expected, expected, tolerance::rms_norm);
          }},
         {"rms_norm.zeros_stay_zeros", "A row of zeros gives zeros.",
-         [](Case& c) {
+         [norm](Case& c) {
              NormInput input = norm_input(c);
              for (float& x : input.x) x = c.pick({0.0F, -0.0F});
-             for (const float y : normalize<N>(input)) c.equal("y", y, 0.0F);
+             for (const float y : normalized(norm, input)) c.equal("y", y, 0.0F);
          }},
         {"rms_norm.scale_invariant", "Without eps, a row of other scale gives the same.",
-         [](Case& c) {
+         [norm](Case& c) {
              NormInput input = norm_input(c);
              input.eps = 0.0F;
              for (float& x : input.x) x = static_cast<float>(c.normal()) + 4.0F;
-             const std::vector<float> expected = normalize<N>(input);
+             const std::vector<float> expected = normalized(norm, input);
              const float factor = c.pick({0x1p-10F, 0.3F, 7.0F, 0x1p30F});
              c.given("factor", factor);
              for (float& x : input.x) x *= factor;
              const oracle::Vector doubles = oracle::to_doubles(expected);
-             c.near("y", normalize<N>(input), doubles, doubles, tolerance::rms_norm);
+             c.near("y", normalized(norm, input), doubles, doubles, tolerance::rms_norm);
          }},
         {"rms_norm.in_place", "y may be x: the bits are the same.",
-         [](Case& c) {
+         [norm](Case& c) {
              const NormInput input = norm_input(c);
              std::vector<float> x = input.x;
              x.resize(x.size() + slack);
-             N::normalize(x.data(), input.weight.data(), input.x.size(), input.eps, x.data());
+             norm(x.data(), input.weight.data(), input.x.size(), input.eps, x.data());
              x.resize(input.x.size());
-             c.same_bits("y in place of x", x, normalize<N>(input));
+             c.same_bits("y in place of x", x, normalized(norm, input));
          }},
         {"rms_norm.writes_only_its_row", "All of y and nothing beside it is written, whatever it held.",
-         [](Case& c) {
+         [norm](Case& c) {
              const NormInput input = norm_input(c);
              const std::size_t n = input.x.size();
              std::vector<float> guarded(n + slack, 678.0F);
-             N::normalize(input.x.data(), input.weight.data(), n, input.eps, guarded.data());
-             c.same_bits("y", std::span(guarded).first(n), normalize<N>(input, std::nanf("")));
+             norm(input.x.data(), input.weight.data(), n, input.eps, guarded.data());
+             c.same_bits("y", std::span(guarded).first(n), normalized(norm, input, std::nanf("")));
              c.same_bits("what lies behind y", std::span(guarded).subspan(n), std::vector<float>(slack, 678.0F));
          }},
     };
 }
 
-//! All laws of SwiGLU's activation: a type as CpuSilu.
-template <class S>
-std::vector<Law> swiglu_law_list() {
+inline std::vector<Law> swiglu_law_list(detail::Activate silu) {
     using namespace detail;
     return {
         {"swiglu.silu", "silu(x) = x / (1 + e^-x).",
-         [](Case& c) {
-             const std::vector<float> x = c.logits(c.integer<std::size_t>(1, 40)), y = silu<S>(x);
+         [silu](Case& c) {
+             const std::vector<float> x = c.logits(c.integer<std::size_t>(1, 40)), y = activated(silu, x);
              c.given("x", x);
              for (std::size_t i = 0; i < x.size(); ++i) {
                  c.near("silu(" + to_text(x[i]) + ")", y[i], oracle::silu(x[i]), tolerance::silu);
              }
          }},
         {"swiglu.silu_is_bounded", "However large x, silu(x) lies between its least value, -0.27846, and max(x, 0).",
-         [](Case& c) {
+         [silu](Case& c) {
              for (const float x : c.logits(20)) {
-                 c.between("silu(" + to_text(x) + ")", silu<S>({x})[0], -0.278465F, std::max(x, 0.0F));
+                 c.between("silu(" + to_text(x) + ")", activated(silu, {x})[0], -0.278465F, std::max(x, 0.0F));
              }
          }},
         {"swiglu.silu_keeps_nan", "silu(NaN) is NaN.",
-         [](Case& c) {
-             const std::vector<float> x = c.hostile_logits(20), y = silu<S>(x);
+         [silu](Case& c) {
+             const std::vector<float> x = c.hostile_logits(20), y = activated(silu, x);
              for (std::size_t i = 0; i < x.size(); ++i) {
                  if (std::isnan(x[i])) c.expect(std::isnan(y[i]), "silu(NaN) is " + show(y[i]));
              }
          }},
         {"swiglu.silu_one_by_one", "Each number's result has the same bits alone and among others.",
-         [](Case& c) {
-             const std::vector<float> x = c.logits(c.integer<std::size_t>(1, 40)), y = silu<S>(x);
+         [silu](Case& c) {
+             const std::vector<float> x = c.logits(c.integer<std::size_t>(1, 40)), y = activated(silu, x);
              for (std::size_t i = 0; i < x.size(); ++i) {
-                 c.same_bits("silu(" + to_text(x[i]) + ")", std::span(y).subspan(i, 1), silu<S>({x[i]}));
+                 c.same_bits("silu(" + to_text(x[i]) + ")", std::span(y).subspan(i, 1), activated(silu, {x[i]}));
              }
          }},
     };
+}
+
+//! All laws of a rotary embedding: a type as CpuRope.
+template <class R>
+std::vector<Law> rope_law_list() {
+    return rope_law_list(detail::turn_head<R>);
+}
+
+//! All laws of a normalization: a type as CpuRmsNorm.
+template <class N>
+std::vector<Law> rms_norm_law_list() {
+    return rms_norm_law_list(N::normalize);
+}
+
+//! All laws of SwiGLU's activation: a type as CpuSilu.
+template <class S>
+std::vector<Law> swiglu_law_list() {
+    return swiglu_law_list(S::apply);
 }
 
 //! Checks all laws of a rotary embedding, inside a doctest test case.

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <span>
 #include <string>
@@ -44,35 +45,6 @@ inline BlockBytes block_bytes(Draws& c, const oracle::BlockLayout& layout, bool 
     return bytes;
 }
 
-//! What the bytes do not fill, of a Block that is larger than its layout, is zero.
-template <BlockFormat F>
-typename F::Block block_of(const BlockBytes& bytes) {
-    typename F::Block block = {};
-    std::memcpy(&block, bytes.data(), std::min(sizeof block, bytes.size()));
-    return block;
-}
-
-template <BlockFormat F>
-BlockBytes bytes_of(const typename F::Block& block) {
-    BlockBytes bytes(sizeof block);
-    std::memcpy(bytes.data(), &block, sizeof block);
-    return bytes;
-}
-
-template <BlockFormat F>
-std::vector<float> decode(const typename F::Block& block) {
-    std::vector<float> values(F::block_size);
-    quant::decode<F>(block, values.data());
-    return values;
-}
-
-template <BlockFormat F>
-typename F::Block encode(const std::vector<float>& x) {
-    typename F::Block block;
-    quant::encode_row<F>(x.data(), F::block_size, reinterpret_cast<std::byte*>(&block));
-    return block;
-}
-
 //! Numbers to be encoded, none beyond `largest`: spread, constant, one-sided, sparse, zeros, tiny.
 inline std::vector<float> numbers_to_encode(Case& c, std::size_t count, double largest) {
     const double scale = c.pick({1e-3, 0.05, 1.0, 300.0, largest / 4});
@@ -104,31 +76,32 @@ inline double range_of(const oracle::BlockLayout& layout, const std::vector<floa
     return layout.has_min ? high + low : std::max(high, low);
 }
 
-//! An activation row in the form that F reads, and the numbers it stands for.
-template <BlockFormat F>
+//! An activation row in the form that a format reads, and the numbers it stands for: floats, or the levels of blocks.
 struct ActivationRow {
+    std::size_t block;
     std::vector<float> x;
     std::vector<std::int8_t> q;
     std::vector<float> d;
     std::vector<std::int16_t> sums;
 
     //! k numbers; levels of -127 and 127 only, too.
-    ActivationRow(Draws& c, std::size_t k) {
-        if constexpr (FloatFormat<F>) {
+    ActivationRow(Draws& c, std::size_t block_size, std::size_t k) : block(block_size) {
+        if (block == 1) {
             x = c.normals(k, c.pick({1e-6, 1.0, 1e3}));
-        } else {
-            const int limit = c.pick({127, 127, 5});
-            const bool extreme = c.chance(0.3);
-            for (std::size_t i = 0; i < k; ++i) {
-                if (i % F::block_size == 0) d.push_back(static_cast<float>(c.normal() * c.pick({1e-6, 0.01, 10.0})));
-                if (i % 16 == 0) sums.push_back(0);
-                const int level = extreme ? c.pick({-127, 127}) : c.integer(-limit, limit);
-                q.push_back(static_cast<std::int8_t>(level));
-                sums.back() = static_cast<std::int16_t>(sums.back() + level);
-            }
+            return;
+        }
+        const int limit = c.pick({127, 127, 5});
+        const bool extreme = c.chance(0.3);
+        for (std::size_t i = 0; i < k; ++i) {
+            if (i % block == 0) d.push_back(static_cast<float>(c.normal() * c.pick({1e-6, 0.01, 10.0})));
+            if (i % 16 == 0) sums.push_back(0);
+            const int level = extreme ? c.pick({-127, 127}) : c.integer(-limit, limit);
+            q.push_back(static_cast<std::int8_t>(level));
+            sums.back() = static_cast<std::int16_t>(sums.back() + level);
         }
     }
 
+    template <BlockFormat F>
     typename F::Activation view() const {
         if constexpr (FloatFormat<F>) {
             return {x.data()};
@@ -137,76 +110,115 @@ struct ActivationRow {
         }
     }
     double value(std::size_t i) const {
-        if constexpr (FloatFormat<F>) {
-            return x[i];
-        } else {
-            return static_cast<double>(d[i / F::block_size]) * q[i];
+        return block == 1 ? static_cast<double>(x[i]) : static_cast<double>(d[i / block]) * q[i];
+    }
+};
+
+//! A format whatever its type, so that the laws are compiled once: functions of bytes.
+struct AnyFormat {
+    quant::Format format;
+    std::string_view name;
+    std::size_t block_size, block_bytes;
+    std::function<std::vector<float>(const BlockBytes& block)> decode;
+    std::function<BlockBytes(const std::vector<float>& x)> encode;  //!< empty without an encoder
+    std::function<float(const unsigned char* row, std::size_t k, const ActivationRow& x)> dot;
+
+    bool is_float() const { return block_size == 1; }
+
+    template <BlockFormat F>
+    static AnyFormat of() {
+        AnyFormat any{F::format, F::name, F::block_size, sizeof(typename F::Block), decode_block<F>, {}, dot_row<F>};
+        if constexpr (
+            requires(const float* x) { F::encode(x); } || requires(float x) { F::encode(x); }) {
+            any.encode = encode_block<F>;
         }
+        return any;
+    }
+
+private:
+    //! What the bytes do not fill, of a Block that is larger than its layout, is zero.
+    template <BlockFormat F>
+    static std::vector<float> decode_block(const BlockBytes& bytes) {
+        typename F::Block block = {};
+        std::memcpy(&block, bytes.data(), std::min(sizeof block, bytes.size()));
+        std::vector<float> values(F::block_size);
+        quant::decode<F>(block, values.data());
+        return values;
+    }
+    template <BlockFormat F>
+    static BlockBytes encode_block(const std::vector<float>& x) {
+        BlockBytes block(sizeof(typename F::Block));
+        quant::encode_row<F>(x.data(), F::block_size, reinterpret_cast<std::byte*>(block.data()));
+        return block;
+    }
+    template <BlockFormat F>
+    static float dot_row(const unsigned char* row, std::size_t k, const ActivationRow& x) {
+        return quant::dot_reference<F>(reinterpret_cast<const typename F::Block*>(row), k, x.view<F>());
     }
 };
 
 }  // namespace detail
 
 //! What a format's blocks mean.
-template <BlockFormat F>
-std::vector<Law> decoding_laws(const oracle::BlockLayout& layout) {
+inline std::vector<Law> decoding_laws(const detail::AnyFormat& format, const oracle::BlockLayout& layout) {
     using namespace detail;
     std::vector<Law> laws = {
         {"quantization.block_facts", "The format's name, block size and bytes are those of its tag in files.",
-         [layout](Case& c) {
-             c.equal("block_size", F::block_size, layout.block_size);
-             c.equal("bytes of a block", sizeof(typename F::Block), layout.block_bytes);
-             if (const auto known = quant::format_info(F::format)) {
-                 c.equal("name", std::string(F::name), std::string(known->name));
-                 c.equal("block_size", F::block_size, known->block_size);
-                 c.equal("bytes of a block", sizeof(typename F::Block), known->block_bytes);
+         [format, layout](Case& c) {
+             c.equal("block_size", format.block_size, layout.block_size);
+             c.equal("bytes of a block", format.block_bytes, layout.block_bytes);
+             if (const auto known = quant::format_info(format.format)) {
+                 c.equal("name", format.name, known->name);
+                 c.equal("block_size", format.block_size, known->block_size);
+                 c.equal("bytes of a block", format.block_bytes, known->block_bytes);
              }
          },
          1},
         {"quantization.decodes_published_layout", "A block stands for the numbers that its layout defines.",
-         [layout](Case& c) {
+         [format, layout](Case& c) {
              const BlockBytes bytes = block_bytes(c, layout);
              c.given("bytes", bytes);
              const oracle::Decoded expected = layout.decode(bytes);
-             const std::vector<float> got = decode<F>(block_of<F>(bytes));
-             if constexpr (FloatFormat<F>) {
+             const std::vector<float> got = format.decode(bytes);
+             if (format.is_float()) {
                  c.same_bits("number", got, std::vector{static_cast<float>(expected.values[0])});
              } else {
                  c.near("numbers", got, expected.values, expected.magnitudes, tolerance::decoded);
              }
          }},
         {"quantization.dot_product", "dot_reference is the dot product of the numbers that both rows stand for.",
-         [layout](Case& c) {
-             const std::size_t blocks = c.integer<std::size_t>(1, F::block_size == 1 ? 40 : 3);
-             std::vector<typename F::Block> row;
+         [format, layout](Case& c) {
+             const std::size_t blocks = c.integer<std::size_t>(1, format.block_size == 1 ? 40 : 3);
+             BlockBytes row;
              oracle::Vector w, magnitudes;
              for (std::size_t b = 0; b < blocks; ++b) {
                  BlockBytes bytes = block_bytes(c, layout);
                  oracle::Decoded decoded = layout.decode(bytes);
-                 if (F::block_size == 1 && !(std::fabs(decoded.values[0]) < 1e30)) {
+                 if (format.block_size == 1 && !(std::fabs(decoded.values[0]) < 1e30)) {
                      bytes.assign(bytes.size(), 0);
                      decoded = layout.decode(bytes);
                  }
-                 row.push_back(block_of<F>(bytes));
+                 bytes.resize(format.block_bytes);
+                 row.insert(row.end(), bytes.begin(), bytes.end());
                  w.insert(w.end(), decoded.values.begin(), decoded.values.end());
                  magnitudes.insert(magnitudes.end(), decoded.magnitudes.begin(), decoded.magnitudes.end());
              }
-             const ActivationRow<F> x(c, w.size());
+             const ActivationRow x(c, format.block_size, w.size());
              double dot = 0.0, magnitude = 0.0;
              for (std::size_t i = 0; i < w.size(); ++i) {
                  dot += w[i] * x.value(i);
                  magnitude += magnitudes[i] * std::fabs(x.value(i));
              }
-             const float got = quant::dot_reference<F>(row.data(), w.size(), x.view());
+             const float got = format.dot(row.data(), w.size(), x);
              c.near("dot product", std::span(&got, 1), std::span(&dot, 1), std::span(&magnitude, 1), tolerance::dot);
          }},
     };
-    if constexpr (IntegerFormat<F>) {
+    if (!format.is_float()) {
         laws.push_back({"quantization.bad_scales_show", "Scales that are infinite or NaN make no finite number.",
-                        [layout](Case& c) {
+                        [format, layout](Case& c) {
                             const BlockBytes bytes = block_bytes(c, layout, true);
                             c.given("bytes", bytes);
-                            for (const float value : decode<F>(block_of<F>(bytes))) {
+                            for (const float value : format.decode(bytes)) {
                                 c.expect(!std::isfinite(value), "a number is finite: " + show(value));
                             }
                         }});
@@ -215,39 +227,37 @@ std::vector<Law> decoding_laws(const oracle::BlockLayout& layout) {
 }
 
 //! What a float format makes of numbers.
-template <FloatFormat F>
-std::vector<Law> encoding_laws(const oracle::BlockLayout& layout) {
+inline std::vector<Law> float_encoding_laws(const detail::AnyFormat& format, const oracle::BlockLayout& layout) {
     using namespace detail;
     return {
         {"quantization.encodes_to_nearest", "A number is rounded to the format's nearest one, ties to even.",
-         [layout](Case& c) {
-             const float x = c.chance(0.5) ? c.hostile_logits(1)[0] : decode<F>(block_of<F>(block_bytes(c, layout)))[0];
+         [format, layout](Case& c) {
+             const float x = c.chance(0.5) ? c.hostile_logits(1)[0] : format.decode(block_bytes(c, layout))[0];
              const float between = x * (1.0F + static_cast<float>(c.pick({0.0, 0x1p-12, -0x1p-12, 0x1p-9, 0x1p-8})));
              c.given("number", between);
-             c.same_bits("number", decode<F>(encode<F>({between})),
+             c.same_bits("number", format.decode(format.encode({between})),
                          std::vector{static_cast<float>(layout.nearest(between))});
          }},
         {"quantization.keeps_its_own_numbers", "A number of the format is encoded to the bits it came from.",
-         [layout](Case& c) {
+         [format, layout](Case& c) {
              const BlockBytes bytes = block_bytes(c, layout);
              c.given("bytes", bytes);
-             const std::vector<float> value = decode<F>(block_of<F>(bytes));
-             const BlockBytes again = bytes_of<F>(encode<F>(value));
+             const std::vector<float> value = format.decode(bytes);
+             const BlockBytes again = format.encode(value);
              if (!std::isnan(value[0])) c.equal("bytes", again, bytes);
          }},
     };
 }
 
-//! The same of an integer format.
-template <IntegerFormat F>
-std::vector<Law> encoding_laws(const oracle::BlockLayout& layout) {
+//! What an integer format makes of numbers.
+inline std::vector<Law> integer_encoding_laws(const detail::AnyFormat& format, const oracle::BlockLayout& layout) {
     using namespace detail;
     constexpr double largest_half = 65504;
     return {
         {"quantization.encoding_error", "The numbers come back within what half a step of their range allows.",
-         [layout](Case& c) {
-             const std::vector<float> x = numbers_to_encode(c, F::block_size, largest_half),
-                                      y = decode<F>(encode<F>(x));
+         [format, layout](Case& c) {
+             const std::vector<float> x = numbers_to_encode(c, format.block_size, largest_half),
+                                      y = format.decode(format.encode(x));
              // Scales, in half precision, are multiples of 2^-24.
              const double allowed = layout.encoding_error * range_of(layout, x) + layout.largest_code * 0x1p-25;
              for (std::size_t first = 0; first < x.size(); first += layout.group) {
@@ -261,41 +271,45 @@ std::vector<Law> encoding_laws(const oracle::BlockLayout& layout) {
          }},
         {"quantization.encodes_any_finite_numbers",
          "However large, small or equal, finite numbers come back finite and hardly larger; zeros come back as zeros.",
-         [](Case& c) {
+         [format](Case& c) {
              const std::vector<float> x = numbers_to_encode(
-                 c, F::block_size, c.pick<double>({1.0, 0x1p-130, std::numeric_limits<float>::max()}));
+                 c, format.block_size, c.pick<double>({1.0, 0x1p-130, std::numeric_limits<float>::max()}));
              double largest = 0.0;
              for (const float v : x) largest = std::max(largest, std::fabs(static_cast<double>(v)));
              const double allowed = largest == 0.0 ? 0.0 : 1.25 * largest + 0x1p-16;
-             for (const float y : decode<F>(encode<F>(x))) c.between<double>("number", y, -allowed, allowed);
+             for (const float y : format.decode(format.encode(x))) c.between<double>("number", y, -allowed, allowed);
          }},
         {"quantization.bad_numbers_show", "A number that is infinite or NaN makes its block NaN.",
-         [](Case& c) {
-             std::vector<float> x = numbers_to_encode(c, F::block_size, 1.0);
+         [format](Case& c) {
+             std::vector<float> x = numbers_to_encode(c, format.block_size, 1.0);
              constexpr float infinity = std::numeric_limits<float>::infinity();
              x[c.integer<std::size_t>(0, x.size() - 1)] = c.pick({infinity, -infinity, std::nanf("")});
-             for (const float y : decode<F>(encode<F>(x))) c.expect(std::isnan(y), "a number is not NaN: " + show(y));
+             for (const float y : format.decode(format.encode(x)))
+                 c.expect(std::isnan(y), "a number is not NaN: " + show(y));
          }},
         {"quantization.encodes_alike", "The same numbers give the same bytes, whatever was encoded before.",
-         [](Case& c) {
-             const std::vector<float> x = numbers_to_encode(c, F::block_size, 1.0);
-             const BlockBytes first = bytes_of<F>(encode<F>(x));
-             encode<F>(numbers_to_encode(c, F::block_size, 1.0));
-             c.equal("bytes", bytes_of<F>(encode<F>(x)), first);
+         [format](Case& c) {
+             const std::vector<float> x = numbers_to_encode(c, format.block_size, 1.0);
+             const BlockBytes first = format.encode(x);
+             format.encode(numbers_to_encode(c, format.block_size, 1.0));
+             c.equal("bytes", format.encode(x), first);
          }},
     };
 }
 
 //! All laws of a format; those of encoding only if it has an encoder.
-template <BlockFormat F>
-std::vector<Law> quantization_law_list(const oracle::BlockLayout& layout = oracle::layout_of(F::format)) {
-    std::vector<Law> laws = decoding_laws<F>(layout);
-    if constexpr (
-        requires(const float* x) { F::encode(x); } || requires(float x) { F::encode(x); }) {
-        const std::vector<Law> more = encoding_laws<F>(layout);
+inline std::vector<Law> quantization_law_list(const detail::AnyFormat& format, const oracle::BlockLayout& layout) {
+    std::vector<Law> laws = decoding_laws(format, layout);
+    if (format.encode) {
+        const std::vector<Law> more =
+            format.is_float() ? float_encoding_laws(format, layout) : integer_encoding_laws(format, layout);
         laws.insert(laws.end(), more.begin(), more.end());
     }
     return laws;
+}
+template <BlockFormat F>
+std::vector<Law> quantization_law_list(const oracle::BlockLayout& layout = oracle::layout_of(F::format)) {
+    return quantization_law_list(detail::AnyFormat::of<F>(), layout);
 }
 
 //! Checks all laws of a number format, inside a doctest test case.

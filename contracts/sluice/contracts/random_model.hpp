@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Random Qwen3-MoE files of the smallest sizes, for laws of the forward pass: no tokenizer, float formats.
+//! Random Qwen3-MoE files of the smallest sizes, for laws of the forward pass: no tokenizer.
 #pragma once
 
 #include <cmath>
@@ -22,10 +22,15 @@
 
 namespace sluice::contracts {
 
-using FloatFormats = quant::OneOf<quant::F32, quant::F16, quant::BF16>;
+//! Which formats the matrices of a random model have.
+enum class RandomFormats {
+    floats,  //!< what a computation in double precision can be compared with
+    all,     //!< of blocks, too
+};
+using FormatsOfRandomModels = quant::OneOf<quant::F32, quant::F16, quant::BF16, quant::Q8_0, quant::Q4_0>;
 
-//! A file in memory. Matrices are in F32, F16 or BF16, each layer's in others; the base of the rotary embedding is none
-//! of the usual ones, and the q/k norms are far from one: what a program may not assume, it cannot get right by chance.
+//! A file in memory. Each matrix is in another format; the base of the rotary embedding is none of the usual ones and
+//! may be scaled, and the q/k norms are far from one: what a program may not assume, it cannot get right by chance.
 class RandomModel {
 public:
     //! Parts that another file of another architecture would have, or that are damaged.
@@ -34,11 +39,13 @@ public:
         std::string left_out{}, added{};  //!< names of tensors
     };
 
-    explicit RandomModel(Case& c) : RandomModel(c, Oddity()) {}
-    RandomModel(Case& c, Oddity odd) : draws_(c), odd_(std::move(odd)) {
+    explicit RandomModel(Case& c, RandomFormats formats = RandomFormats::floats) : RandomModel(c, Oddity(), formats) {}
+    RandomModel(Case& c, Oddity odd, RandomFormats formats = RandomFormats::floats)
+        : draws_(c), odd_(std::move(odd)), of_blocks_(formats == RandomFormats::all && c.chance(0.5)) {
         const auto heads_per_key = c.integer<std::uint32_t>(1, 3), kv_heads = c.integer<std::uint32_t>(1, 2);
-        const std::uint32_t hidden = c.pick({16U, 24U, 40U}), head_dim = c.pick({16U, 32U});
-        const std::uint32_t heads = heads_per_key * kv_heads, ff = c.pick({8U, 24U});
+        const std::uint32_t hidden = of_blocks_ ? c.pick({32U, 64U}) : c.pick({16U, 24U, 40U});
+        const std::uint32_t head_dim = of_blocks_ ? 32U : c.pick({16U, 32U});
+        const std::uint32_t heads = heads_per_key * kv_heads, ff = of_blocks_ ? 32U : c.pick({8U, 24U});
         const auto layers = c.integer<std::uint32_t>(1, 2), experts = c.integer<std::uint32_t>(3, 6);
         const auto theta =
             static_cast<float>(std::pow(10.0, c.pick({c.real(2.0, 3.5), c.real(4.5, 5.5), c.real(6.2, 6.8)})));
@@ -59,6 +66,7 @@ public:
         set("context_length", std::uint32_t{64});
         set("attention.layer_norm_rms_epsilon", 1e-6F);
         set("rope.freq_base", theta);
+        if (c.chance(0.4)) scale_rope(c);
         layout_.set("general.architecture", odd_.architecture);
 
         matrix("token_embd", {hidden, vocab}, 4.0);
@@ -76,7 +84,7 @@ public:
             matrix(block + "ffn_gate_exps", {hidden, ff, experts});
             matrix(block + "ffn_up_exps", {hidden, ff, experts});
             matrix(block + "ffn_down_exps", {ff, hidden, experts}, 4.0,
-                   i == 0 ? quant::Format::F16 : quant::Format::BF16);
+                   i == 0 ? (of_blocks_ ? quant::Format::Q4_0 : quant::Format::F16) : quant::Format::BF16);
         }
         norm("output_norm", hidden);
         matrix("output", {hidden, vocab});
@@ -106,20 +114,36 @@ private:
         layout_.set(odd_.architecture + "." + key, value);
     }
 
+    void scale_rope(Case& c) {
+        const std::string kind = c.pick<std::string>({"linear", "yarn"});
+        const auto factor = static_cast<float>(c.real(1.5, 8.0));
+        c.given("rotary scaling", kind);
+        c.given("factor", factor);
+        set("rope.scaling.type", kind);
+        set("rope.scaling.factor", factor);
+        if (kind == "linear") return;
+        set("rope.scaling.original_context_length", c.integer<std::uint32_t>(40, 4000));
+        set("rope.scaling.yarn_attn_factor", static_cast<float>(c.real(0.5, 1.5)));
+        set("rope.scaling.yarn_beta_fast", static_cast<float>(c.real(8.0, 40.0)));
+        set("rope.scaling.yarn_beta_slow", static_cast<float>(c.real(0.5, 2.0)));
+    }
+
     void norm(const std::string& name, std::uint32_t size) {
         add(name, quant::Format::F32, {size}, Draws::floats(size, [&] { return draws_.real(0.3, 2.5); }));
     }
     void matrix(const std::string& name, const std::vector<std::uint64_t>& shape, double gain = 1.0,
                 std::optional<quant::Format> format = {}) {
         const auto size = std::accumulate(shape.begin(), shape.end(), std::uint64_t{1}, std::multiplies<>());
-        const quant::Format drawn = draws_.pick({quant::Format::F32, quant::Format::F16, quant::Format::BF16});
+        using quant::Format;
+        const Format drawn = of_blocks_ ? draws_.pick({Format::Q8_0, Format::Q4_0, Format::F16})
+                                        : draws_.pick({Format::F32, Format::F16, Format::BF16});
         add(name, format.value_or(drawn), shape, draws_.normals(size, gain / std::sqrt(static_cast<double>(shape[0]))));
     }
     void add(const std::string& name, quant::Format format, const std::vector<std::uint64_t>& shape,
              const std::vector<float>& values) {
         if (name == odd_.left_out) return;
         layout_.add_tensor(name + ".weight", format, shape);
-        FloatFormats::visit(format, [&]<class F>() {
+        FormatsOfRandomModels::visit(format, [&]<class F>() {
             std::vector<std::byte>& bytes = tensors_.emplace_back(quant::row_bytes<F>(values.size()));
             quant::encode_row<F>(values.data(), values.size(), bytes.data());
         });
@@ -127,6 +151,7 @@ private:
 
     Case& draws_;
     Oddity odd_;
+    bool of_blocks_;
     gguf::Layout layout_;
     std::vector<std::vector<std::byte>> tensors_;
     std::vector<std::byte> bytes_;

@@ -55,22 +55,30 @@ private:
     std::string line_;
 };
 
-//! {"law", "statement", "concept", "subject", "test_case", "cases", "passed", "seed", "milliseconds"}; of a failed one
-//! also "failed_seed" and "reason".
+//! The path of the program that is running; empty where it cannot be told.
+inline std::string this_program() {
+    std::error_code unknown;
+    return std::filesystem::read_symlink("/proc/self/exe", unknown).string();
+}
+
+//! {"law", "statement", "concept", "subject", "program", "test_case", "cases", "passed", "seed", "milliseconds"}; of a
+//! failed one also "failed_seed" and "reason".
 inline std::string record_of(const Verdict& verdict, std::string_view test_case) {
     JsonLine line;
     line.text("law", verdict.law).text("statement", verdict.statement).text("concept", concept_of(verdict.law));
-    line.text("subject", verdict.subject).text("test_case", test_case).number("cases", verdict.cases);
-    line.truth("passed", verdict.passed()).number("seed", verdict.seed).number("milliseconds", verdict.milliseconds);
+    line.text("subject", verdict.subject).text("program", this_program()).text("test_case", test_case);
+    line.number("cases", verdict.cases).truth("passed", verdict.passed()).number("seed", verdict.seed);
+    line.number("milliseconds", verdict.milliseconds);
     if (verdict.failure) line.number("failed_seed", verdict.failure->seed).text("reason", verdict.failure->reason);
     return line.end();
 }
 
-//! {"mutant", "concept", "law", "test_case", "killed_by", "killed"}.
+//! {"mutant", "concept", "law", "program", "test_case", "killed_by", "killed"}.
 inline std::string record_of(const Autopsy& autopsy, std::string_view test_case) {
     JsonLine line;
     line.text("mutant", autopsy.mutant).text("concept", concept_of(autopsy.law)).text("law", autopsy.law);
-    line.text("test_case", test_case).texts("killed_by", autopsy.killed_by).truth("killed", autopsy.killed());
+    line.text("program", this_program()).text("test_case", test_case);
+    line.texts("killed_by", autopsy.killed_by).truth("killed", autopsy.killed());
     return line.end();
 }
 

@@ -21,6 +21,7 @@
 #include "sluice/core/float16.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/io/gguf.hpp"
+#include "sluice/model/rope.hpp"
 #include "sluice/quant/activation.hpp"
 #include "sluice/quant/row.hpp"
 #include "sluice/quant/sets.hpp"
@@ -51,7 +52,7 @@ public:
         experts_ = size("expert_count");
         used_ = size("expert_used_count");
         eps_ = number("attention.layer_norm_rms_epsilon");
-        theta_ = number("rope.freq_base");
+        rope_ = oracle::rope(dim_, number("rope.freq_base"), scaling(file));
         for (const gguf::Tensor& tensor : file.tensors()) weights_.emplace(tensor.name, decode(tensor));
     }
 
@@ -84,6 +85,23 @@ private:
         quant::Format format;
         Vector values;
     };
+
+    static model::RopeScaling scaling(const gguf::File& file) {
+        const std::string keys = "qwen3moe.rope.scaling.";
+        const auto number = [&](const char* name, double otherwise) {
+            const auto value = file.get<float>(keys + name);
+            return value.ok() ? static_cast<double>(*value) : otherwise;
+        };
+        const auto kind = file.get<std::string>(keys + "type");
+        if (!kind.ok() || *kind == "none") return {};
+        const auto original = file.get<std::uint32_t>(keys + "original_context_length");
+        return {.kind = *kind == "yarn" ? model::RopeScaling::Kind::yarn : model::RopeScaling::Kind::linear,
+                .factor = number("factor", 1.0),
+                .original_context = original.ok() ? static_cast<double>(*original) : 0.0,
+                .attention_factor = number("yarn_attn_factor", 1.0),
+                .beta_fast = number("yarn_beta_fast", 32.0),
+                .beta_slow = number("yarn_beta_slow", 1.0)};
+    }
 
     static Weight decode(const gguf::Tensor& tensor) {
         std::vector<float> values(tensor.elements());
@@ -157,8 +175,7 @@ private:
 
     //! Normalizes head h of x and rotates it.
     void turn(Vector& x, std::size_t h, std::size_t position, const Weight& norm) const {
-        const Vector turned =
-            oracle::rotate(oracle::rope(dim_, theta_), static_cast<double>(position), normalize(head(x, h), norm));
+        const Vector turned = oracle::rotate(rope_, static_cast<double>(position), normalize(head(x, h), norm));
         std::copy(turned.begin(), turned.end(), x.begin() + static_cast<std::ptrdiff_t>(h * dim_));
     }
 
@@ -202,7 +219,8 @@ private:
 
     ReferenceRoundings roundings_;
     std::size_t layers_ = 0, heads_ = 0, kv_heads_ = 0, dim_ = 0, experts_ = 0, used_ = 0;
-    double eps_ = 0.0, theta_ = 0.0;
+    double eps_ = 0.0;
+    oracle::Rope rope_;
     double closest_choice_ = std::numeric_limits<double>::infinity();
     std::map<std::string, Weight, std::less<>> weights_;
 };

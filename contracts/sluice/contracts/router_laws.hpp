@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <numeric>
 #include <span>
 #include <string>
@@ -31,6 +32,15 @@ namespace detail {
 
 using Choices = std::vector<ExpertChoice>;
 
+//! A router whatever its type, so that the laws of routers are compiled once.
+using AnyRouter = std::function<void(std::span<float> logits, std::span<ExpertChoice> chosen)>;
+using MakeRouter = AnyRouter (*)();
+
+template <Router R>
+AnyRouter any_router() {
+    return [router = R()](std::span<float> logits, std::span<ExpertChoice> chosen) { router.route(logits, chosen); };
+}
+
 //! One row to route.
 struct RouterInput {
     std::vector<float> logits;
@@ -52,10 +62,9 @@ inline RouterInput router_input(Case& c) { return router_input(c, c.logits(route
 
 //! The choices for a row; `held` is what they hold before. There is room for one more, so that a router that writes too
 //! many breaks its law and not the test program.
-template <Router R>
-Choices route(const R& router, RouterInput input, ExpertChoice held = {-1, -1.0F}) {
+inline Choices route(const AnyRouter& router, RouterInput input, ExpertChoice held = {-1, -1.0F}) {
     Choices chosen(input.k + 1, held);
-    router.route(input.logits, std::span(chosen).first(input.k));
+    router(input.logits, std::span(chosen).first(input.k));
     chosen.pop_back();
     return chosen;
 }
@@ -90,11 +99,10 @@ inline void expect_same_weights(const Case& c, const Choices& got, const Choices
 }
 
 //! Each weight against the softmax in double precision, taken over all logits or over the chosen ones.
-template <Router R>
-void expect_softmax_weights(Case& c, RouterWeights weights) {
+inline void expect_softmax_weights(Case& c, const AnyRouter& router, RouterWeights weights) {
     const RouterInput input = router_input(c);
     const oracle::Vector probabilities = oracle::softmax(oracle::to_doubles(input.logits));
-    const Choices chosen = route(R(), input);
+    const Choices chosen = route(router, input);
     double total = 1.0;
     if (weights == RouterWeights::renormalised) {
         total = 0.0;
@@ -116,16 +124,15 @@ inline std::vector<float> distinct_logits(Case& c, std::size_t experts) {
 }  // namespace detail
 
 //! What the Router slot promises to those who call route().
-template <Router R>
-std::vector<Law> router_slot_laws() {
+inline std::vector<Law> router_slot_laws(detail::MakeRouter make) {
     using namespace detail;
     return {
         {"router.distinct_experts",
          "Whatever the logits, NaN and infinity included, the k choices are distinct experts of the layer.",
-         [](Case& c) {
+         [make](Case& c) {
              const RouterInput input = router_input(c, c.hostile_logits(router_experts(c)));
              std::vector<std::int32_t> seen;
-             for (const ExpertChoice& choice : route(R(), input)) {
+             for (const ExpertChoice& choice : route(make(), input)) {
                  c.between("expert", choice.expert, 0, static_cast<std::int32_t>(input.logits.size()) - 1);
                  const bool again = std::find(seen.begin(), seen.end(), choice.expert) != seen.end();
                  c.expect(!again, "expert " + to_text(choice.expert) + " is chosen twice");
@@ -133,42 +140,46 @@ std::vector<Law> router_slot_laws() {
              }
          }},
         {"router.writes_only_its_choices", "Nothing beside the row's logits and choices is written.",
-         [](Case& c) {
+         [make](Case& c) {
              const RouterInput input = router_input(c);
              const ExpertChoice guard{12345, 678.0F};
              std::vector<float> logits(input.logits.size() + 2, guard.weight);
              std::copy(input.logits.begin(), input.logits.end(), logits.begin() + 1);
              Choices chosen(input.k + 2, guard);
-             R().route(std::span(logits).subspan(1, input.logits.size()), std::span(chosen).subspan(1, input.k));
+             make()(std::span(logits).subspan(1, input.logits.size()), std::span(chosen).subspan(1, input.k));
              expect_same_bits(c, {chosen.front(), chosen.back()}, {guard, guard});
              c.same_bits("guards of logits", std::vector{logits.front(), logits.back()},
                          std::vector{guard.weight, guard.weight});
          }},
         {"router.deterministic",
          "A row's choices have the same bits whatever was routed before it and whatever `chosen` held.",
-         [](Case& c) {
-             const R router{};
+         [make](Case& c) {
+             const AnyRouter router = make();
              const RouterInput input = router_input(c), other = router_input(c);
              const Choices first = route(router, input);
              route(router, other);
              expect_same_bits(c, route(router, input, {3, 0.5F}), first);
-             expect_same_bits(c, route(R(), input), first);
+             expect_same_bits(c, route(make(), input), first);
          }},
     };
 }
 
-//! All laws of a router by softmax over all experts: those of the slot and those of the rule.
 template <Router R>
-std::vector<Law> router_law_list(RouterWeights weights = RouterWeights::renormalised) {
+std::vector<Law> router_slot_laws() {
+    return router_slot_laws(detail::any_router<R>);
+}
+
+//! All laws of a router by softmax over all experts: those of the slot and those of the rule.
+inline std::vector<Law> router_law_list(detail::MakeRouter make, RouterWeights weights) {
     using namespace detail;
-    std::vector<Law> laws = router_slot_laws<R>();
+    std::vector<Law> laws = router_slot_laws(make);
     const std::vector<Law> rule = {
         {"router.top_k_of_all_experts", "No expert left out is more probable than a chosen one.",
-         [](Case& c) {
+         [make](Case& c) {
              const RouterInput input = router_input(c);
              oracle::Vector left = oracle::softmax(oracle::to_doubles(input.logits));
              double least_chosen = 1.0;
-             for (const std::size_t expert : experts_of(route(R(), input))) {
+             for (const std::size_t expert : experts_of(route(make(), input))) {
                  least_chosen = std::min(least_chosen, std::exchange(left.at(expert), 0.0));
              }
              const auto [relative, absolute] = tolerance::softmax;
@@ -176,27 +187,27 @@ std::vector<Law> router_law_list(RouterWeights weights = RouterWeights::renormal
                        least_chosen * (1.0 + relative) + absolute);
          }},
         {"router.ties_go_to_lowest_index", "Of experts with equal logits the one with the lower index comes first.",
-         [](Case& c) {
+         [make](Case& c) {
              const auto few_levels = [&] { return c.pick({-0.0, 0.0, 0.5, 1.0, 4.0}); };
              const RouterInput input = router_input(c, c.floats(router_experts(c), few_levels));
-             c.equal("experts", experts_of(route(R(), input)),
+             c.equal("experts", experts_of(route(make(), input)),
                      oracle::largest(oracle::to_doubles(input.logits), input.k));
          }},
         {"router.descending_order", "The choices come most probable first.",
-         [](Case& c) {
-             const Choices chosen = route(R(), router_input(c));
+         [make](Case& c) {
+             const Choices chosen = route(make(), router_input(c));
              for (std::size_t i = 1; i < chosen.size(); ++i) {
                  c.between(weight_name(chosen[i]), chosen[i].weight, 0.0F, chosen[i - 1].weight);
              }
          }},
         {"router.extreme_logits", "However large, small or equal the logits, each weight is a number of [0, 1].",
-         [](Case& c) {
-             for (const ExpertChoice& choice : route(R(), router_input(c))) {
+         [make](Case& c) {
+             for (const ExpertChoice& choice : route(make(), router_input(c))) {
                  c.between(weight_name(choice), choice.weight, 0.0F, 1.0F);
              }
          }},
         {"router.shift_invariant", "The same number added to all logits changes nothing.",
-         [](Case& c) {
+         [make](Case& c) {
              // Multiples of 1/1024, few enough bits that the addition is exact.
              const auto coarse = [&] { return c.integer(-16384, 16384) / 1024.0; };
              const RouterInput input = router_input(c, c.floats(router_experts(c), coarse));
@@ -204,39 +215,44 @@ std::vector<Law> router_law_list(RouterWeights weights = RouterWeights::renormal
              c.given("shift", shift);
              RouterInput shifted = input;
              for (float& x : shifted.logits) x += shift;
-             const Choices expected = route(R(), input), got = route(R(), shifted);
+             const Choices expected = route(make(), input), got = route(make(), shifted);
              c.equal("experts", experts_of(got), experts_of(expected));
              expect_same_weights(c, got, expected);
          }},
         {"router.indifferent_to_numbering", "Experts with other numbers are chosen alike.",
-         [](Case& c) {
+         [make](Case& c) {
              const RouterInput input = router_input(c, distinct_logits(c, router_experts(c)));
              const std::vector<std::size_t> number = c.shuffled(input.logits.size());
              c.given("new numbers", number);
              RouterInput renumbered = input;
              for (std::size_t i = 0; i < number.size(); ++i) renumbered.logits[number[i]] = input.logits[i];
-             Choices expected = route(R(), input);
+             Choices expected = route(make(), input);
              for (ExpertChoice& choice : expected) {
                  choice.expert = static_cast<std::int32_t>(number.at(static_cast<std::size_t>(choice.expert)));
              }
-             expect_same_weights(c, route(R(), renumbered), expected);
+             expect_same_weights(c, route(make(), renumbered), expected);
          }},
     };
     laws.insert(laws.end(), rule.begin(), rule.end());
     if (weights == RouterWeights::plain) {
         laws.push_back({"router.weights_are_plain_softmax", "The weights are the probabilities among all experts.",
-                        [](Case& c) { expect_softmax_weights<R>(c, RouterWeights::plain); }});
+                        [make](Case& c) { expect_softmax_weights(c, make(), RouterWeights::plain); }});
     } else {
         laws.push_back({"router.weights_are_renormalised_softmax",
                         "The weights are the probabilities among all experts, divided by their sum.",
-                        [](Case& c) { expect_softmax_weights<R>(c, RouterWeights::renormalised); }});
-        laws.push_back({"router.weights_sum_to_one", "The weights of a row sum to one.", [](Case& c) {
-                            const std::vector<float> parts = weights_of(route(R(), router_input(c)));
+                        [make](Case& c) { expect_softmax_weights(c, make(), RouterWeights::renormalised); }});
+        laws.push_back({"router.weights_sum_to_one", "The weights of a row sum to one.", [make](Case& c) {
+                            const std::vector<float> parts = weights_of(route(make(), router_input(c)));
                             c.near("sum of weights", std::accumulate(parts.begin(), parts.end(), 0.0), 1.0,
                                    tolerance::sum_to_one);
                         }});
     }
     return laws;
+}
+
+template <Router R>
+std::vector<Law> router_law_list(RouterWeights weights = RouterWeights::renormalised) {
+    return router_law_list(detail::any_router<R>, weights);
 }
 
 //! Checks all laws of a router by softmax, inside a doctest test case.

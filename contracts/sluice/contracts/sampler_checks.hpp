@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <span>
 #include <string>
@@ -71,6 +72,41 @@ inline std::int32_t penalty_window(Case& c, std::size_t history) {
     return window;
 }
 
+//! A stage whatever its type, so that the laws of stages are compiled once.
+class AnyStage {
+public:
+    template <SamplerStage Stage>
+    explicit AnyStage(Stage stage)
+        : check_(check_of(stage)), apply_([stage](Candidates& candidates, const SampleContext& context) mutable {
+              return stage.apply(candidates, context);
+          }) {}
+
+    Status check() const { return check_; }
+    Status apply(Candidates& candidates, const SampleContext& context) { return apply_(candidates, context); }
+
+private:
+    template <class Stage>
+    static Status check_of(const Stage& stage) {
+        if constexpr (requires { stage.check(); }) {
+            return stage.check();
+        } else {
+            return {};
+        }
+    }
+
+    Status check_;
+    std::function<Status(Candidates&, const SampleContext&)> apply_;
+};
+
+//! Makes a stage from its parameters.
+template <class... Parameters>
+using MakeStage = AnyStage (*)(Parameters...);
+
+template <SamplerStage Stage, class... Parameters>
+AnyStage any_stage(Parameters... parameters) {
+    return AnyStage(Stage(parameters...));
+}
+
 //! What is left of a row.
 struct Left {
     std::vector<Token> ids;
@@ -127,17 +163,10 @@ inline void expect_logits(const Case& c, const Left& left, const oracle::Vector&
 }
 
 //! Whether the stage says that its parameters are in their range.
-template <class Stage>
-bool accepts(const Stage& stage) {
-    if constexpr (requires { stage.check(); }) {
-        return stage.check().ok();
-    } else {
-        return true;
-    }
-}
+inline bool accepts(const AnyStage& stage) { return stage.check().ok(); }
 
-template <class Stage, class Value>
-void expect_refused(const Case& c, std::string_view parameter, Value value, const Stage& stage) {
+template <class Value>
+void expect_refused(const Case& c, std::string_view parameter, Value value, const AnyStage& stage) {
     c.expect(!accepts(stage), std::string(parameter) + " " + show(value) + " is accepted");
 }
 
@@ -153,8 +182,8 @@ inline std::vector<float> hopeless_logits(Case& c) {
 }
 
 //! That the tokens sample(position) of positions 0, 1, ... come with these probabilities.
-template <class Sample>
-void expect_distribution(const Case& c, const oracle::Vector& probabilities, Sample sample) {
+inline void expect_distribution(const Case& c, const oracle::Vector& probabilities,
+                                const std::function<Expected<Token>(std::uint32_t)>& sample) {
     constexpr std::uint32_t draws = 1000;
     std::vector<std::size_t> counts(probabilities.size());
     for (std::uint32_t position = 0; position < draws; ++position) {

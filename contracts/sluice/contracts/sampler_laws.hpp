@@ -24,13 +24,26 @@
 
 namespace sluice::contracts {
 
+//! A sampler whatever its type, so that the laws of samplers are compiled once. A copy samples for itself.
+class AnySampler {
+public:
+    template <Sampler S>
+    explicit AnySampler(S sampler)
+        : sample_([sampler = std::move(sampler)](std::span<float> logits, const SampleContext& context) mutable {
+              return sampler.sample(logits, context);
+          }) {}
+
+    Expected<Token> sample(std::span<float> logits, const SampleContext& context) { return sample_(logits, context); }
+
+private:
+    std::function<Expected<Token>(std::span<float>, const SampleContext&)> sample_;
+};
+
 //! Makes the sampler of a case, for rows of that many logits.
-template <Sampler S>
-using MakeAnySampler = std::function<S(Case&, std::size_t vocabulary)>;
+using MakeAnySampler = std::function<AnySampler(Case&, std::size_t vocabulary)>;
 
 //! Makes a sampler that does what the parameters say.
-template <Sampler S>
-using MakeSampler = std::function<Expected<S>(const SamplingParams&)>;
+using MakeSampler = std::function<Expected<AnySampler>(const SamplingParams&)>;
 
 namespace detail {
 
@@ -111,15 +124,14 @@ inline SampleRequest sample_request(Case& c) {
 
 //! Samples once, leaving the row as it is. There is room for one logit more, so that a sampler that writes there breaks
 //! its law and not the test program.
-template <Sampler S>
-Expected<Token> sample(S& sampler, std::vector<float> row, const SampleContext& context) {
+inline Expected<Token> sample(AnySampler& sampler, std::vector<float> row, const SampleContext& context) {
     row.push_back(0.0F);
     return sampler.sample(std::span(row).first(row.size() - 1), context);
 }
 
 //! The tokens that follow each other when each is sampled from a new row, of `vocabulary` logits.
-template <Sampler S>
-std::vector<Token> stream(const Case& c, S sampler, std::uint64_t rows, std::uint64_t seed, std::size_t count) {
+inline std::vector<Token> stream(const Case& c, AnySampler sampler, std::uint64_t rows, std::uint64_t seed,
+                                 std::size_t count) {
     Draws draws(rows);
     std::vector<Token> tokens;
     for (std::uint32_t position = 0; position < count; ++position) {
@@ -132,15 +144,14 @@ std::vector<Token> stream(const Case& c, S sampler, std::uint64_t rows, std::uin
 }  // namespace detail
 
 //! What the Sampler slot promises to those who call sample().
-template <Sampler S>
-std::vector<Law> sampler_slot_law_list(MakeAnySampler<S> make) {
+inline std::vector<Law> sampler_slot_law_list(const MakeAnySampler& make) {
     using namespace detail;
     return {
         {"sampler.token_of_the_row", "The token is one of the row's, and none that is masked.",
          [make](Case& c) {
              const std::vector<float> row = masked_logits(c);
              const std::vector<Token> history = token_history(c, row.size());
-             S sampler = make(c, row.size());
+             AnySampler sampler = make(c, row.size());
              const Token token = value_of(c, sample(sampler, row, {.history = history, .seed = c.bits()}));
              c.between("token", token, 0, static_cast<Token>(row.size()) - 1);
              c.expect(row[static_cast<std::size_t>(token)] > -plus_infinity, "token " + to_text(token) + " is masked");
@@ -149,7 +160,7 @@ std::vector<Law> sampler_slot_law_list(MakeAnySampler<S> make) {
          "NaN, +inf, nothing but -inf and an empty row are errors, never a token; and the next row is sampled as ever.",
          [make](Case& c) {
              const std::vector<float> hopeless = hopeless_logits(c), row = masked_logits(c);
-             S sampler = make(c, row.size()), fresh = sampler;
+             AnySampler sampler = make(c, row.size()), fresh = sampler;
              c.expect(!sample(sampler, hopeless, {}).ok(), "a token is sampled");
              c.equal("token of the next row", value_of(c, sample(sampler, row, {})),
                      value_of(c, sample(fresh, row, {})));
@@ -160,7 +171,7 @@ std::vector<Law> sampler_slot_law_list(MakeAnySampler<S> make) {
              const std::vector<float> row = masked_logits(c), other = masked_logits(c, row.size());
              const std::vector<Token> history = token_history(c, row.size());
              const SampleContext context{.history = history, .seed = c.bits(), .position = c.integer(0U, 99U)};
-             S sampler = make(c, row.size()), fresh = sampler;
+             AnySampler sampler = make(c, row.size()), fresh = sampler;
              for (int i = c.integer(0, 3); i > 0; --i) value_of(c, sample(sampler, other, {.seed = c.bits()}));
              c.equal("token", value_of(c, sample(sampler, row, context)), value_of(c, sample(fresh, row, context)));
          }},
@@ -169,7 +180,7 @@ std::vector<Law> sampler_slot_law_list(MakeAnySampler<S> make) {
              const std::vector<float> row = masked_logits(c);
              std::vector<float> guarded(row.size() + 2, 123.5F);
              std::copy(row.begin(), row.end(), guarded.begin() + 1);
-             S sampler = make(c, row.size());
+             AnySampler sampler = make(c, row.size());
              value_of(c, sampler.sample(std::span(guarded).subspan(1, row.size()), {.seed = c.bits()}));
              c.same_bits("guards", std::vector{guarded.front(), guarded.back()}, std::vector{123.5F, 123.5F});
          }},
@@ -177,11 +188,10 @@ std::vector<Law> sampler_slot_law_list(MakeAnySampler<S> make) {
 }
 
 //! All laws of a sampler that is made from SamplingParams: those of the slot and those of the parameters.
-template <Sampler S>
-std::vector<Law> sampler_law_list(MakeSampler<S> make) {
+inline std::vector<Law> sampler_law_list(const MakeSampler& make) {
     using namespace detail;
     const auto made = [make](const Case& c, const SamplingParams& params) { return value_of(c, make(params)); };
-    std::vector<Law> laws = sampler_slot_law_list<S>([made](Case& c, std::size_t) {
+    std::vector<Law> laws = sampler_slot_law_list([made](Case& c, std::size_t) {
         return made(c, {.temperature = c.pick({0.0F, 0.7F, 5.0F}),
                         .top_k = c.pick({0, 1, 7}),
                         .top_p = c.pick({1.0F, 0.8F}),
@@ -199,7 +209,7 @@ std::vector<Law> sampler_law_list(MakeSampler<S> make) {
              if (c.chance(0.5)) params.top_p = 0.5F;
              c.given("temperature", params.temperature);
              c.given("top_k", params.top_k);
-             S sampler = made(c, params);
+             AnySampler sampler = made(c, params);
              c.equal("token", value_of(c, sample(sampler, row, {.seed = c.bits(), .position = c.integer(0U, 99U)})),
                      oracle::ranking(oracle::to_doubles(row)).front());
          }},
@@ -207,7 +217,7 @@ std::vector<Law> sampler_law_list(MakeSampler<S> make) {
          [made](Case& c) {
              SampleRequest request = penalised_request(c);
              if (c.chance(0.5)) request.params.temperature = 5.0F, request.params.top_k = 1;
-             S sampler = made(c, request.params);
+             AnySampler sampler = made(c, request.params);
              c.equal("token", value_of(c, sample(sampler, request.row, {.history = request.history})),
                      oracle::ranking(request.probabilities).front());
          }},
@@ -215,7 +225,7 @@ std::vector<Law> sampler_law_list(MakeSampler<S> make) {
          "Only those tokens come that penalties, biases, temperature, top-k, top-p and min-p leave, in this order.",
          [made](Case& c) {
              const SampleRequest request = sample_request(c);
-             S sampler = made(c, request.params);
+             AnySampler sampler = made(c, request.params);
              const std::uint64_t seed = c.bits();
              for (std::uint32_t position = 0; position < 20; ++position) {
                  const Token token = value_of(
@@ -227,7 +237,7 @@ std::vector<Law> sampler_law_list(MakeSampler<S> make) {
         {"sampler.exact_distribution", "Tokens come with the probabilities that the parameters make of the logits.",
          [made](Case& c) {
              const SampleRequest request = sample_request(c);
-             S sampler = made(c, request.params);
+             AnySampler sampler = made(c, request.params);
              const std::uint64_t seed = c.bits();
              expect_distribution(c, request.probabilities, [&](std::uint32_t position) {
                  return sample(sampler, request.row, {.history = request.history, .seed = seed, .position = position});
@@ -256,7 +266,7 @@ std::vector<Law> sampler_law_list(MakeSampler<S> make) {
         {"sampler.each_position_draws_anew", "On the same row, 32 positions, and 32 sequences, give 3 tokens at least.",
          [made](Case& c) {
              const std::vector<float> row = c.normals(64, 0.5);
-             S sampler = made(c, {.temperature = 0.7F});
+             AnySampler sampler = made(c, {.temperature = 0.7F});
              const std::uint64_t seed = c.bits();
              std::set<Token> by_position, by_sequence;
              for (std::uint32_t i = 0; i < 32; ++i) {
@@ -272,13 +282,13 @@ std::vector<Law> sampler_law_list(MakeSampler<S> make) {
              const std::vector<float> row = masked_logits(c);
              const std::vector<Token> history = token_history(c, row.size());
              SamplingParams params{.temperature = c.pick({0.7F, 2.0F, 1.0F})};
-             S plain = made(c, params);
+             AnySampler plain = made(c, params);
              params.top_k = c.pick({0, static_cast<std::int32_t>(row.size()), 1000000});
              params.top_p = c.pick({1.0F, 0.0F, 2.0F});
              params.repeat_last_n = c.pick({0, 3, -1});
              if (params.repeat_last_n == 0) params.repetition_penalty = 1.5F, params.presence_penalty = 1.0F;
              if (c.chance(0.5)) params.logit_bias = {{static_cast<Token>(row.size()) - 1, 0.0F}};
-             S neutral = made(c, params);
+             AnySampler neutral = made(c, params);
              const SampleContext context{.history = history, .seed = c.bits()};
              c.equal("token", value_of(c, sample(neutral, row, context)), value_of(c, sample(plain, row, context)));
          }},
@@ -310,17 +320,27 @@ std::vector<Law> sampler_law_list(MakeSampler<S> make) {
     return laws;
 }
 
-//! Checks what the Sampler slot asks of any sampler, inside a doctest test case.
-template <Sampler S>
-void sampler_slot_laws(
-    std::string_view subject, MakeAnySampler<S> make = [](Case&, std::size_t) { return S(); }) {
-    check_laws(subject, sampler_slot_law_list<S>(std::move(make)));
+//! make(params) gives an Expected<S>.
+template <class Make>
+MakeSampler any_sampler(Make make) {
+    return [make](const SamplingParams& params) -> Expected<AnySampler> {
+        SLUICE_ASSIGN(auto sampler, make(params));
+        return AnySampler(std::move(sampler));
+    };
 }
 
-//! Checks all laws of a sampler that is made from SamplingParams, inside a doctest test case.
-template <Sampler S>
-void sampler_laws(std::string_view subject, MakeSampler<S> make) {
-    check_laws(subject, sampler_law_list<S>(std::move(make)));
+//! Checks what the Sampler slot asks of any sampler, inside a doctest test case; make(case, vocabulary) gives an S.
+template <Sampler S, class Make = S (*)(Case&, std::size_t)>
+void sampler_slot_laws(
+    std::string_view subject, Make make = [](Case&, std::size_t) { return S(); }) {
+    check_laws(subject, sampler_slot_law_list(
+                            [make](Case& c, std::size_t vocabulary) { return AnySampler(make(c, vocabulary)); }));
+}
+
+//! Checks all laws of a sampler that make(params) gives, inside a doctest test case.
+template <class Make>
+void sampler_laws(std::string_view subject, Make make) {
+    check_laws(subject, sampler_law_list(any_sampler(std::move(make))));
 }
 
 }  // namespace sluice::contracts

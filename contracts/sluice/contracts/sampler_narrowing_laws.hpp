@@ -24,19 +24,18 @@
 namespace sluice::contracts {
 
 //! Of a stage Stage(temperature).
-template <SamplerStage Stage>
-std::vector<Law> temperature_law_list() {
+inline std::vector<Law> temperature_law_list(detail::MakeStage<float> stage) {
     using namespace detail;
     return {
         {"temperature.divides", "The distance of each logit from the best one is divided by the temperature.",
-         [](Case& c) {
+         [stage](Case& c) {
              std::vector<float> row = masked_logits(c);
              const auto t = static_cast<float>(c.pick({1.0, 0.7, 5.0, 1e-3, c.real(0.01, 3.0)}));
              c.given("temperature", t);
              const std::vector<float> before = row;
              Candidates candidates;
              Status status = candidates.reset(row);
-             if (status.ok()) status = Stage(t).apply(candidates, {});
+             if (status.ok()) status = stage(t).apply(candidates, {});
              if (status.ok()) status = candidates.scan();
              c.expect(status.ok(), status.message());
              c.equal("candidates", candidates.size(), before.size());
@@ -48,33 +47,36 @@ std::vector<Law> temperature_law_list() {
              }
          }},
         {"temperature.zero_is_arg_max", "At temperature 0 the best token alone is left, of equal ones the lowest.",
-         [](Case& c) {
+         [stage](Case& c) {
              const std::vector<float> row = masked_logits(c);
-             c.equal("tokens left", left_of(c, row, {}, Stage(0.0F)).ids,
+             c.equal("tokens left", left_of(c, row, {}, stage(0.0F)).ids,
                      ascending(oracle::ranking(oracle::to_doubles(row)), 1));
          }},
         {"temperature.refuses_bad_parameters", "A temperature that is negative or not finite is refused.",
-         [](Case& c) {
+         [stage](Case& c) {
              const float bad = c.pick(
                  {not_a_number, plus_infinity, -plus_infinity, -1e-30F, static_cast<float>(c.real(-9.0, -0.01))});
-             expect_refused(c, "temperature", bad, Stage(bad));
-             c.expect(accepts(Stage(0.0F)) && accepts(Stage(5.0F)), "good parameters are refused");
+             expect_refused(c, "temperature", bad, stage(bad));
+             c.expect(accepts(stage(0.0F)) && accepts(stage(5.0F)), "good parameters are refused");
          }},
     };
 }
+template <SamplerStage Stage>
+std::vector<Law> temperature_law_list() {
+    return temperature_law_list(detail::any_stage<Stage, float>);
+}
 
 //! Of a stage Stage(k).
-template <SamplerStage Stage>
-std::vector<Law> top_k_law_list() {
+inline std::vector<Law> top_k_law_list(detail::MakeStage<std::int32_t> stage) {
     using namespace detail;
     return {
         {"top_k.keeps_the_k_best", "The k tokens with the highest logits are left.",
-         [](Case& c) {
+         [stage](Case& c) {
              const std::vector<float> row = masked_logits(c);
              const std::size_t k = c.pick({std::size_t{1}, std::size_t{2}, row.size(), row.size() + 3,
                                            c.integer(1, row.size()), c.integer(1, row.size())});
              c.given("k", k);
-             const Left left = left_of(c, row, {}, Stage(static_cast<std::int32_t>(k)));
+             const Left left = left_of(c, row, {}, stage(static_cast<std::int32_t>(k)));
              const std::vector<Token> ranked = oracle::ranking(oracle::to_doubles(row));
              c.equal("number of tokens left", unmasked(left).size(), std::min(k, ranked.size()));
              const float least = row[static_cast<std::size_t>(ranked[std::min(k, ranked.size()) - 1])];
@@ -84,44 +86,47 @@ std::vector<Law> top_k_law_list() {
              }
          }},
         {"top_k.ties_go_to_lowest_id", "Of equal logits at the border the lowest ids are left.",
-         [](Case& c) {
+         [stage](Case& c) {
              std::vector<float> row = c.floats(vocabulary(c), [&] { return c.integer(0, 2); });
              c.given("logits", row);
              const auto k = c.integer<std::size_t>(1, row.size());
              c.given("k", k);
-             c.equal("tokens left", unmasked(left_of(c, row, {}, Stage(static_cast<std::int32_t>(k)))),
+             c.equal("tokens left", unmasked(left_of(c, row, {}, stage(static_cast<std::int32_t>(k)))),
                      ascending(oracle::ranking(oracle::to_doubles(row)), k));
          }},
         {"top_k.zero_keeps_all", "k = 0 drops nothing.",
-         [](Case& c) {
+         [stage](Case& c) {
              const std::vector<float> row = masked_logits(c);
-             c.same_bits("logits", left_of(c, row, {}, Stage(0)).logits, row);
+             c.same_bits("logits", left_of(c, row, {}, stage(0)).logits, row);
          }},
         {"top_k.refuses_bad_parameters", "A negative k is refused.",
-         [](Case& c) {
+         [stage](Case& c) {
              const std::int32_t bad = c.pick({-1, c.integer(std::numeric_limits<std::int32_t>::min(), -1)});
-             expect_refused(c, "k", bad, Stage(bad));
-             c.expect(accepts(Stage(0)) && accepts(Stage(40)), "good parameters are refused");
+             expect_refused(c, "k", bad, stage(bad));
+             c.expect(accepts(stage(0)) && accepts(stage(40)), "good parameters are refused");
          }},
     };
 }
+template <SamplerStage Stage>
+std::vector<Law> top_k_law_list() {
+    return top_k_law_list(detail::any_stage<Stage, std::int32_t>);
+}
 
 //! Of a stage Stage(p).
-template <SamplerStage Stage>
-std::vector<Law> top_p_law_list() {
+inline std::vector<Law> top_p_law_list(detail::MakeStage<float> stage) {
     using namespace detail;
     //! The tokens left at a random temperature, and the probabilities there.
     struct Outcome {
         std::vector<Token> ids, ranked;
         oracle::Vector probabilities;
     };
-    const auto outcome = [](Case& c, float p) {
+    const auto outcome = [stage](Case& c, float p) {
         const std::vector<float> row = masked_logits(c);
         const auto t = static_cast<float>(c.pick({1.0, 0.5, c.real(0.2, 5.0)}));
         c.given("temperature", t);
         c.given("p", p);
         const oracle::Vector logits = oracle::to_doubles(row);
-        return Outcome{unmasked(left_of(c, row, {}, Temperature(t), Stage(p))), oracle::ranking(logits),
+        return Outcome{unmasked(left_of(c, row, {}, Temperature(t), stage(p))), oracle::ranking(logits),
                        oracle::probabilities(logits, static_cast<double>(t))};
     };
     const auto share = [](Case& c) { return static_cast<float>(c.pick({0.5, 0.9, 1e-6, c.real(0.01, 0.999)})); };
@@ -157,27 +162,30 @@ std::vector<Law> top_p_law_list() {
              c.equal("tokens left", left.ids, ascending(left.ranked, left.ranked.size()));
          }},
         {"top_p.refuses_bad_parameters", "A p that is no number is refused.",
-         [](Case& c) {
-             expect_refused(c, "p", not_a_number, Stage(not_a_number));
-             c.expect(accepts(Stage(1.0F)) && accepts(Stage(static_cast<float>(c.real(0.0, 1.0)))),
+         [stage](Case& c) {
+             expect_refused(c, "p", not_a_number, stage(not_a_number));
+             c.expect(accepts(stage(1.0F)) && accepts(stage(static_cast<float>(c.real(0.0, 1.0)))),
                       "good parameters are refused");
          }},
     };
 }
+template <SamplerStage Stage>
+std::vector<Law> top_p_law_list() {
+    return top_p_law_list(detail::any_stage<Stage, float>);
+}
 
 //! Of a stage Stage(min_p).
-template <SamplerStage Stage>
-std::vector<Law> min_p_law_list() {
+inline std::vector<Law> min_p_law_list(detail::MakeStage<float> stage) {
     using namespace detail;
     return {
         {"min_p.keeps_what_is_likely_enough", "Left are the tokens at least min_p times as likely as the best one.",
-         [](Case& c) {
+         [stage](Case& c) {
              const std::vector<float> row = masked_logits(c);
              const auto t = static_cast<float>(c.pick({1.0, 0.5, c.real(0.2, 5.0)}));
              const auto min_p = static_cast<float>(c.pick({1.0, 0.5, 0.05, 1e-4, c.real(0.001, 1.0)}));
              c.given("temperature", t);
              c.given("min_p", min_p);
-             const std::vector<Token> left = left_of(c, row, {}, Temperature(t), Stage(min_p)).ids;
+             const std::vector<Token> left = left_of(c, row, {}, Temperature(t), stage(min_p)).ids;
              const double best = *std::max_element(row.begin(), row.end());
              for (std::size_t i = 0; i < row.size(); ++i) {
                  const double ratio = std::exp((row[i] - best) / static_cast<double>(t));
@@ -187,18 +195,22 @@ std::vector<Law> min_p_law_list() {
              }
          }},
         {"min_p.zero_keeps_all", "min_p = 0 drops nothing.",
-         [](Case& c) {
+         [stage](Case& c) {
              const std::vector<float> row = masked_logits(c);
-             c.same_bits("logits", left_of(c, row, {}, Stage(0.0F)).logits, row);
+             c.same_bits("logits", left_of(c, row, {}, stage(0.0F)).logits, row);
          }},
         {"min_p.refuses_bad_parameters", "A min_p outside [0, 1] is refused.",
-         [](Case& c) {
+         [stage](Case& c) {
              const float bad =
                  c.pick({not_a_number, plus_infinity, -1e-30F, 1.0000001F, static_cast<float>(c.real(1.01, 9.0))});
-             expect_refused(c, "min_p", bad, Stage(bad));
-             c.expect(accepts(Stage(0.0F)) && accepts(Stage(1.0F)), "good parameters are refused");
+             expect_refused(c, "min_p", bad, stage(bad));
+             c.expect(accepts(stage(0.0F)) && accepts(stage(1.0F)), "good parameters are refused");
          }},
     };
+}
+template <SamplerStage Stage>
+std::vector<Law> min_p_law_list() {
+    return min_p_law_list(detail::any_stage<Stage, float>);
 }
 
 template <SamplerStage Stage>

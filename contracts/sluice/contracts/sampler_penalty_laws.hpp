@@ -27,8 +27,7 @@
 namespace sluice::contracts {
 
 //! Of a stage Stage(penalty, repeat_last_n).
-template <SamplerStage Stage>
-std::vector<Law> repetition_penalty_law_list() {
+inline std::vector<Law> repetition_penalty_law_list(detail::MakeStage<float, std::int32_t> stage) {
     using namespace detail;
     const auto penalty = [](Case& c) {
         const auto drawn = static_cast<float>(c.pick({1.05, 1.5, 2.0, 0.5, c.real(0.7, 3.0)}));
@@ -40,8 +39,8 @@ std::vector<Law> repetition_penalty_law_list() {
          [=](Case& c) {
              const std::vector<float> row = masked_logits(c);
              const std::vector<Token> history = token_history(c, row.size());
-             const Left left = c.chance(0.5) ? left_of(c, row, history, Stage(1.0F, penalty_window(c, history.size())))
-                                             : left_of(c, row, history, Stage(penalty(c), 0));
+             const Left left = c.chance(0.5) ? left_of(c, row, history, stage(1.0F, penalty_window(c, history.size())))
+                                             : left_of(c, row, history, stage(penalty(c), 0));
              c.same_bits("logits", left.logits, row);
          }},
         {"repetition_penalty.divides_or_multiplies",
@@ -55,17 +54,17 @@ std::vector<Law> repetition_penalty_law_list() {
              c.given("history", history);
              const oracle::Vector expected = oracle::penalised(oracle::to_doubles(row), history,
                                                                {.repetition_penalty = factor, .repeat_last_n = -1});
-             expect_logits(c, left_of(c, row, history, Stage(factor, -1)), expected, tolerance::one_float_step);
+             expect_logits(c, left_of(c, row, history, stage(factor, -1)), expected, tolerance::one_float_step);
          }},
         {"repetition_penalty.never_compounds", "A token is penalised once, however often it occurs.",
          [=](Case& c) {
              const std::vector<float> row = masked_logits(c);
              std::vector<Token> history = token_history(c, row.size());
              const float factor = penalty(c);
-             const Left often = left_of(c, row, history, Stage(factor, -1));
+             const Left often = left_of(c, row, history, stage(factor, -1));
              std::sort(history.begin(), history.end());
              history.erase(std::unique(history.begin(), history.end()), history.end());
-             c.same_bits("logits", often.logits, left_of(c, row, history, Stage(factor, -1)).logits);
+             c.same_bits("logits", often.logits, left_of(c, row, history, stage(factor, -1)).logits);
          }},
         {"repetition_penalty.window_bounds", "A window of n is the last n tokens of the history, no more and no fewer.",
          [=](Case& c) {
@@ -75,14 +74,14 @@ std::vector<Law> repetition_penalty_law_list() {
              const auto n = c.integer<std::size_t>(0, history.size() + 2);
              c.given("window", n);
              const auto last = std::span(history).last(std::min(n, history.size()));
-             c.same_bits("logits", left_of(c, row, history, Stage(factor, static_cast<std::int32_t>(n))).logits,
-                         left_of(c, row, last, Stage(factor, -1)).logits);
+             c.same_bits("logits", left_of(c, row, history, stage(factor, static_cast<std::int32_t>(n))).logits,
+                         left_of(c, row, last, stage(factor, -1)).logits);
          }},
         {"repetition_penalty.window_decides_winner",
          "After 1, 3, 3 and with logits 1, 10, 9, 3 and penalty 1.5 token 1 wins for a window of 2, token 2 for 3.",
-         [](Case& c) {
+         [stage](Case& c) {
              for (const auto& [window, winner] : {std::pair{2, 1}, {3, 2}}) {
-                 auto chain = value_of(c, Chain<Stage, Greedy>::make(Stage(1.5F, window), {}));
+                 auto chain = value_of(c, Chain<AnyStage, Greedy>::make(stage(1.5F, window), {}));
                  std::vector<float> row = {1.0F, 10.0F, 9.0F, 3.0F};
                  const std::vector<Token> history = {1, 3, 3};
                  c.equal("token for a window of " + to_text(window),
@@ -97,28 +96,31 @@ std::vector<Law> repetition_penalty_law_list() {
              const std::vector<Token> history = {
                  c.pick({-1, vocabulary, std::numeric_limits<Token>::max(), std::numeric_limits<Token>::min()})};
              c.given("history", history);
-             c.expect(!narrow(row, history, Stage(penalty(c), -1)).ok(), "a foreign token is accepted");
+             c.expect(!narrow(row, history, stage(penalty(c), -1)).ok(), "a foreign token is accepted");
          }},
         {"repetition_penalty.refuses_bad_parameters",
          "A penalty that is no positive finite number, and a window below -1, are refused.",
-         [](Case& c) {
+         [stage](Case& c) {
              const float bad =
                  c.pick({0.0F, -0.0F, -1.0F, not_a_number, plus_infinity, static_cast<float>(c.real(-9.0, 0.0))});
-             expect_refused(c, "penalty", bad, Stage(bad, 64));
-             expect_refused(c, "window", -2, Stage(1.1F, -2));
-             c.expect(accepts(Stage(1.1F, -1)) && accepts(Stage(1.0F, 0)), "good parameters are refused");
+             expect_refused(c, "penalty", bad, stage(bad, 64));
+             expect_refused(c, "window", -2, stage(1.1F, -2));
+             c.expect(accepts(stage(1.1F, -1)) && accepts(stage(1.0F, 0)), "good parameters are refused");
          }},
     };
 }
+template <SamplerStage Stage>
+std::vector<Law> repetition_penalty_law_list() {
+    return repetition_penalty_law_list(detail::any_stage<Stage, float, std::int32_t>);
+}
 
 //! Of a stage Stage(presence, frequency, repeat_last_n).
-template <SamplerStage Stage>
-std::vector<Law> presence_frequency_law_list() {
+inline std::vector<Law> presence_frequency_law_list(detail::MakeStage<float, float, std::int32_t> stage) {
     using namespace detail;
     return {
         {"presence_frequency.subtracts",
          "Each token of the window loses presence + frequency * (its occurrences there); the others keep their logits.",
-         [](Case& c) {
+         [stage](Case& c) {
              const std::vector<float> row = masked_logits(c);
              const std::vector<Token> history = token_history(c, row.size());
              const auto draw = [&] { return static_cast<float>(c.pick({0.0, 1.0, -0.5, c.real(-2.0, 2.0)})); };
@@ -129,28 +131,31 @@ std::vector<Law> presence_frequency_law_list() {
              const oracle::Vector expected = oracle::penalised(
                  oracle::to_doubles(row), history,
                  {.presence_penalty = presence, .frequency_penalty = frequency, .repeat_last_n = window});
-             const Left left = left_of(c, row, history, Stage(presence, frequency, window));
+             const Left left = left_of(c, row, history, stage(presence, frequency, window));
              expect_logits(c, left, expected, tolerance::penalty_sum);
          }},
         {"presence_frequency.refuses_bad_parameters",
          "A penalty that is no finite number, and a window below -1, are refused.",
-         [](Case& c) {
+         [stage](Case& c) {
              const float bad = c.pick({not_a_number, plus_infinity, -plus_infinity});
-             expect_refused(c, "presence", bad, Stage(bad, 0.0F, 64));
-             expect_refused(c, "frequency", bad, Stage(0.0F, bad, 64));
-             expect_refused(c, "window", -2, Stage(0.0F, 0.0F, -2));
-             c.expect(accepts(Stage(-2.0F, 2.0F, -1)), "good parameters are refused");
+             expect_refused(c, "presence", bad, stage(bad, 0.0F, 64));
+             expect_refused(c, "frequency", bad, stage(0.0F, bad, 64));
+             expect_refused(c, "window", -2, stage(0.0F, 0.0F, -2));
+             c.expect(accepts(stage(-2.0F, 2.0F, -1)), "good parameters are refused");
          }},
     };
 }
+template <SamplerStage Stage>
+std::vector<Law> presence_frequency_law_list() {
+    return presence_frequency_law_list(detail::any_stage<Stage, float, float, std::int32_t>);
+}
 
 //! Of a stage Stage(std::vector<TokenBias>).
-template <SamplerStage Stage>
-std::vector<Law> logit_bias_law_list() {
+inline std::vector<Law> logit_bias_law_list(detail::MakeStage<std::vector<TokenBias>> stage) {
     using namespace detail;
     return {
         {"logit_bias.adds", "Each bias is added to its token's logit; several of one token add up, -inf forbids it.",
-         [](Case& c) {
+         [stage](Case& c) {
              const std::vector<float> row = masked_logits(c);
              oracle::Vector expected = oracle::to_doubles(row);
              std::vector<TokenBias> biases;
@@ -160,23 +165,27 @@ std::vector<Law> logit_bias_law_list() {
                  biases.push_back({token, bias});
                  expected[static_cast<std::size_t>(token)] += bias;
              }
-             expect_logits(c, left_of(c, row, {}, Stage(biases)), expected, tolerance::penalty_sum);
+             expect_logits(c, left_of(c, row, {}, stage(biases)), expected, tolerance::penalty_sum);
          }},
         {"logit_bias.foreign_token_is_error", "A bias for a token outside the vocabulary is an error.",
-         [](Case& c) {
+         [stage](Case& c) {
              const std::vector<float> row = masked_logits(c);
              const Token foreign = static_cast<Token>(row.size()) + c.integer(0, 5);
-             c.expect(!narrow(row, {}, Stage({{foreign, 1.0F}})).ok(), "a foreign token is accepted");
+             c.expect(!narrow(row, {}, stage({{foreign, 1.0F}})).ok(), "a foreign token is accepted");
          }},
         {"logit_bias.refuses_bad_parameters", "A bias of NaN or +inf and a negative token are refused.",
-         [](Case& c) {
-             expect_refused(c, "bias", not_a_number, Stage({{0, not_a_number}}));
-             expect_refused(c, "bias", plus_infinity, Stage({{0, plus_infinity}}));
+         [stage](Case& c) {
+             expect_refused(c, "bias", not_a_number, stage({{0, not_a_number}}));
+             expect_refused(c, "bias", plus_infinity, stage({{0, plus_infinity}}));
              const Token bad = c.integer(std::numeric_limits<Token>::min(), -1);
-             expect_refused(c, "token", bad, Stage({{bad, 1.0F}}));
-             c.expect(accepts(Stage({{0, -plus_infinity}, {5, -1.0F}})), "good parameters are refused");
+             expect_refused(c, "token", bad, stage({{bad, 1.0F}}));
+             c.expect(accepts(stage({{0, -plus_infinity}, {5, -1.0F}})), "good parameters are refused");
          }},
     };
+}
+template <SamplerStage Stage>
+std::vector<Law> logit_bias_law_list() {
+    return logit_bias_law_list(detail::any_stage<Stage, std::vector<TokenBias>>);
 }
 
 template <SamplerStage Stage>

@@ -133,7 +133,7 @@ public:
         if (kind == 5) {
             question.options.ignore_stop_tokens = false;
             question.params.temperature = 1.0F;
-            question.params.logit_bias = {{plain_.end_of_turn(c), 10.0F}};
+            question.params.logit_bias = {{plain_.stop_token(c), 10.0F}};
         }
     }
 

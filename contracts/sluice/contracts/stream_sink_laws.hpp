@@ -10,6 +10,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sluice/concepts/stream_sink.hpp"
@@ -154,15 +155,20 @@ std::vector<Law> json_lines_law_list() {
         {"json_lines.result_on_one_line", "The result becomes one line with the finish reason and the usage.",
          [](Case& c) {
              GenerationResult result;
-             result.finish_reason = c.pick({FinishReason::stop_token, FinishReason::stop_string,
-                                            FinishReason::max_tokens, FinishReason::cancelled});
+             const auto [reason, word] =
+                 c.pick<std::pair<FinishReason, std::string_view>>({{FinishReason::stop_token, "stop"},
+                                                                    {FinishReason::stop_string, "stop"},
+                                                                    {FinishReason::max_tokens, "length"},
+                                                                    {FinishReason::context_full, "length"},
+                                                                    {FinishReason::cancelled, "cancelled"}});
+             result.finish_reason = reason;
              result.usage = {c.integer<std::size_t>(0, 5000), c.integer<std::size_t>(0, 5000), 0};
              result.timings = {c.pick({0.0, c.real(0.0, 1e5)}), c.pick({0.0, 1e-300, c.real(0.0, 1e5)})};
              std::ostringstream out;
              Sink sink(out);
              sink.on_finish(result);
              const JsonMembers members = only_json_line(c, out);
-             expect_member(c, members, "finish_reason", openai_name(result.finish_reason));
+             expect_member(c, members, "finish_reason", word);
              expect_member(c, members, "usage.prompt_tokens", to_text(result.usage.prompt_tokens));
              expect_member(c, members, "usage.completion_tokens", to_text(result.usage.completion_tokens));
              expect_member(c, members, "usage.total_tokens", to_text(result.usage.total_tokens()));

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -20,12 +21,22 @@ namespace sluice::contracts {
 
 namespace detail {
 
-//! What a chooser of its own makes of a row.
+//! A chooser whatever its type, so that the laws of choosers are compiled once.
+using AnyChooser = std::function<Expected<Token>(Candidates&, const SampleContext&)>;
+using MakeChooser = AnyChooser (*)();
+
 template <TokenChooser Chooser>
-Expected<Token> choose(std::vector<float> row, const SampleContext& context = {}) {
+AnyChooser any_chooser() {
+    return [chooser = Chooser()](Candidates& candidates, const SampleContext& context) mutable {
+        return chooser.choose(candidates, context);
+    };
+}
+
+//! What the chooser makes of a row.
+inline Expected<Token> choose(const AnyChooser& chooser, std::vector<float> row, const SampleContext& context = {}) {
     Candidates candidates;
     SLUICE_TRY(candidates.reset(row));
-    return Chooser().choose(candidates, context);
+    return chooser(candidates, context);
 }
 
 //! A stage that writes its number down, and fails if that is `failing`.
@@ -50,34 +61,32 @@ struct NotedChooser {
 
 }  // namespace detail
 
-template <TokenChooser Chooser>
-std::vector<Law> greedy_law_list() {
+inline std::vector<Law> greedy_law_list(detail::MakeChooser make) {
     using namespace detail;
     return {
         {"greedy.arg_max_lowest_id", "The token with the highest logit is chosen, of equal ones the lowest.",
-         [](Case& c) {
+         [make](Case& c) {
              const std::vector<float> row = masked_logits(c);
-             c.equal("token", value_of(c, choose<Chooser>(row)), oracle::ranking(oracle::to_doubles(row)).front());
+             c.equal("token", value_of(c, choose(make(), row)), oracle::ranking(oracle::to_doubles(row)).front());
          }},
         {"greedy.hopeless_logits_are_errors", "NaN, +inf, nothing but -inf and an empty row are errors, not tokens.",
-         [](Case& c) { c.expect(!choose<Chooser>(hopeless_logits(c)).ok(), "a token is chosen"); }},
+         [make](Case& c) { c.expect(!choose(make(), hopeless_logits(c)).ok(), "a token is chosen"); }},
     };
 }
 
-template <TokenChooser Chooser>
-std::vector<Law> multinomial_law_list() {
+inline std::vector<Law> multinomial_law_list(detail::MakeChooser make) {
     using namespace detail;
     return {
         {"multinomial.exact_distribution", "Tokens are drawn with the probabilities of the softmax.",
-         [](Case& c) {
+         [make](Case& c) {
              const std::vector<float> row = masked_logits(c, c.chance(0.05) ? 300 : c.integer<std::size_t>(1, 12));
              const std::uint64_t seed = c.bits();
              expect_distribution(c, oracle::probabilities(oracle::to_doubles(row)), [&](std::uint32_t position) {
-                 return choose<Chooser>(row, {.seed = seed, .position = position});
+                 return choose(make(), row, {.seed = seed, .position = position});
              });
          }},
         {"multinomial.seed_sequence_position", "Another seed, sequence or position draws another number.",
-         [](Case& c) {
+         [make](Case& c) {
              const std::vector<float> row(64, 0.0F);
              const SampleContext base{
                  .seed = c.bits(), .sequence = c.integer(0U, 1000U), .position = c.integer(0U, 1000U)};
@@ -85,36 +94,36 @@ std::vector<Law> multinomial_law_list() {
              for (std::uint32_t i = 0; i < 16; ++i) {
                  SampleContext other = base;
                  other.seed += i;
-                 by_seed.insert(value_of(c, choose<Chooser>(row, other)));
+                 by_seed.insert(value_of(c, choose(make(), row, other)));
                  other = base;
                  other.sequence += i;
-                 by_sequence.insert(value_of(c, choose<Chooser>(row, other)));
+                 by_sequence.insert(value_of(c, choose(make(), row, other)));
                  other = base;
                  other.position += i;
-                 by_position.insert(value_of(c, choose<Chooser>(row, other)));
+                 by_position.insert(value_of(c, choose(make(), row, other)));
              }
              c.between<std::size_t>("distinct tokens of 16 seeds", by_seed.size(), 3, 16);
              c.between<std::size_t>("distinct tokens of 16 sequences", by_sequence.size(), 3, 16);
              c.between<std::size_t>("distinct tokens of 16 positions", by_position.size(), 3, 16);
          }},
         {"multinomial.nothing_else_decides", "The same row, seed, sequence and position draw the same token again.",
-         [](Case& c) {
+         [make](Case& c) {
              std::vector<float> row = masked_logits(c), other = masked_logits(c);
              const std::vector<Token> history = token_history(c, row.size());
              const SampleContext context{.seed = c.bits(), .sequence = 1, .position = c.integer(0U, 99U)};
-             const Token expected = value_of(c, choose<Chooser>(row, context));
+             const Token expected = value_of(c, choose(make(), row, context));
              SampleContext with_history = context;
              with_history.history = history;
-             Chooser used;
+             const AnyChooser used = make();
              Candidates candidates;
              c.expect(candidates.reset(other).ok(), "a row is refused");
-             value_of(c, used.choose(candidates, {.seed = c.bits()}));
+             value_of(c, used(candidates, {.seed = c.bits()}));
              c.expect(candidates.reset(row).ok(), "a row is refused");
-             c.equal("token", value_of(c, used.choose(candidates, with_history)), expected);
+             c.equal("token", value_of(c, used(candidates, with_history)), expected);
          }},
         {"multinomial.hopeless_logits_are_errors",
          "NaN, +inf, nothing but -inf and an empty row are errors, not tokens.",
-         [](Case& c) { c.expect(!choose<Chooser>(hopeless_logits(c)).ok(), "a token is drawn"); }},
+         [make](Case& c) { c.expect(!choose(make(), hopeless_logits(c)).ok(), "a token is drawn"); }},
     };
 }
 
@@ -146,6 +155,15 @@ std::vector<Law> chain_law_list() {
              c.equal("parts called", notes, expected);
          }},
     };
+}
+
+template <TokenChooser Chooser>
+std::vector<Law> greedy_law_list() {
+    return greedy_law_list(detail::any_chooser<Chooser>);
+}
+template <TokenChooser Chooser>
+std::vector<Law> multinomial_law_list() {
+    return multinomial_law_list(detail::any_chooser<Chooser>);
 }
 
 template <TokenChooser Chooser>

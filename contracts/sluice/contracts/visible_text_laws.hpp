@@ -5,8 +5,12 @@
 
 #include <concepts>
 #include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sluice/contracts/check.hpp"
@@ -31,6 +35,44 @@ concept StopMatcher = requires(S& matcher, std::string_view text, std::string& o
 };
 
 namespace detail {
+
+//! What text goes through, whatever its type, so that the laws are compiled once. Copies share what it holds.
+struct AnyTextStage {
+    std::function<bool(std::string_view text, std::string& out)> push;  //!< true once a stop string has appeared
+    std::function<bool(std::string& out)> flush;                        //!< the same
+
+    template <class Stage>
+    static AnyTextStage of(Stage stage) {
+        const auto shared = std::make_shared<Stage>(std::move(stage));
+        return {[shared](std::string_view text, std::string& out) {
+                    if constexpr (std::convertible_to<decltype(shared->push(text, out)), bool>) {
+                        return static_cast<bool>(shared->push(text, out));
+                    } else {
+                        shared->push(text, out);
+                        return false;
+                    }
+                },
+                [shared](std::string& out) {
+                    if constexpr (requires { shared->finish(out); }) {
+                        return static_cast<bool>(shared->finish(out));
+                    } else {
+                        shared->flush(out);
+                        return false;
+                    }
+                }};
+    }
+};
+
+using MakeTextStage = AnyTextStage (*)();
+//! None if the stop strings are refused.
+using MakeStopStage = std::optional<AnyTextStage> (*)(const std::vector<std::string>& stops);
+
+template <StopMatcher S>
+std::optional<AnyTextStage> stop_stage(const std::vector<std::string>& stops) {
+    auto matcher = S::create(stops);
+    if (!matcher.ok()) return std::nullopt;
+    return AnyTextStage::of(*std::move(matcher));
+}
 
 //! Stop strings over few letters, so that they overlap in all ways, and sometimes of two bytes that begin alike.
 inline std::vector<std::string> stop_strings(Case& c) {
@@ -60,8 +102,7 @@ inline std::string text_near_stops(Case& c, const std::vector<std::string>& stop
 }
 
 //! What comes out of pushing all pieces, and of the flush.
-template <CharacterStream U>
-std::string streamed(const std::vector<std::string>& pieces, U stream) {
+inline std::string streamed(const std::vector<std::string>& pieces, const AnyTextStage& stream) {
     std::string out;
     for (const std::string& piece : pieces) stream.push(piece, out);
     stream.flush(out);
@@ -69,43 +110,41 @@ std::string streamed(const std::vector<std::string>& pieces, U stream) {
 }
 
 //! A matcher, a text for it in pieces, and what must come of them.
-template <StopMatcher S>
 struct StopCase {
     std::vector<std::string> stops, pieces;
     std::string text;
     oracle::Stopped expected;
-    S matcher;
+    AnyTextStage matcher;
 
-    explicit StopCase(Case& c)
+    StopCase(Case& c, MakeStopStage make)
         : stops(stop_strings(c)),
           text(text_near_stops(c, stops)),
           expected(oracle::stopped(text, stops)),
-          matcher(make(c, stops)) {
+          matcher(made(c, make, stops)) {
         pieces = cut(c, text);
     }
 
-private:
-    static S make(const Case& c, const std::vector<std::string>& stops) {
-        auto made = S::create(stops);
-        c.expect(made.ok(), "good stop strings are refused");
-        return *made;
+    //! Of stop strings that must be accepted.
+    static AnyTextStage made(const Case& c, MakeStopStage make, const std::vector<std::string>& stops) {
+        const auto stage = make(stops);
+        c.expect(stage.has_value(), "good stop strings are refused");
+        return *stage;
     }
 };
 
 }  // namespace detail
 
-template <CharacterStream U>
-std::vector<Law> utf8_stream_law_list() {
+inline std::vector<Law> utf8_stream_law_list(detail::MakeTextStage make) {
     using namespace detail;
     return {
         {"utf8_stream.valid_text_unchanged", "Valid text comes out as it went in, however it is cut.",
-         [](Case& c) {
+         [make](Case& c) {
              const std::string whole = text(c);
-             c.equal("text", streamed(cut(c, whole), U()), whole);
+             c.equal("text", streamed(cut(c, whole), make()), whole);
          }},
         {"utf8_stream.whole_characters", "Whatever bytes go in, each push gives whole characters.",
-         [](Case& c) {
-             U stream;
+         [make](Case& c) {
+             const AnyTextStage stream = make();
              for (const std::string& piece : cut(c, c.chance(0.5) ? bytes(c) : text(c))) {
                  std::string out;
                  stream.push(piece, out);
@@ -113,19 +152,19 @@ std::vector<Law> utf8_stream_law_list() {
              }
          }},
         {"utf8_stream.any_split", "However the bytes are cut, all pushes together give the same text.",
-         [](Case& c) {
+         [make](Case& c) {
              const std::string whole = bytes(c);
-             c.equal("text", streamed(cut(c, whole), U()), streamed({whole}, U()));
+             c.equal("text", streamed(cut(c, whole), make()), streamed({whole}, make()));
          }},
         {"utf8_stream.replaces_wrong_bytes",
          "Each maximal part of a character, and each other wrong byte, becomes one U+FFFD.",
-         [](Case& c) {
+         [make](Case& c) {
              const std::string whole = bytes(c);
-             c.equal("text", streamed(cut(c, whole), U()), oracle::repaired(whole));
+             c.equal("text", streamed(cut(c, whole), make()), oracle::repaired(whole));
          }},
         {"utf8_stream.at_once", "A character comes out with its last byte.",
-         [](Case& c) {
-             U stream;
+         [make](Case& c) {
+             const AnyTextStage stream = make();
              std::string seen, out;
              for (const std::string& piece : cut(c, text(c))) {
                  stream.push(piece, out);
@@ -136,9 +175,9 @@ std::vector<Law> utf8_stream_law_list() {
              }
          }},
         {"utf8_stream.afresh_after_flush", "After a flush a new text begins.",
-         [](Case& c) {
+         [make](Case& c) {
              const std::string before = bytes(c), whole = bytes(c);
-             U used;
+             const AnyTextStage used = make();
              std::string ignored;
              used.push(before, ignored);
              used.flush(ignored);
@@ -147,13 +186,12 @@ std::vector<Law> utf8_stream_law_list() {
     };
 }
 
-template <StopMatcher S>
-std::vector<Law> stop_strings_law_list() {
+inline std::vector<Law> stop_strings_law_list(detail::MakeStopStage make) {
     using namespace detail;
     return {
         {"stop_strings.never_leaks", "At no time has anything been shown of a stop string or of what follows it.",
-         [](Case& c) {
-             StopCase<S> input(c);
+         [make](Case& c) {
+             const StopCase input(c, make);
              std::string out;
              for (const std::string& piece : input.pieces) {
                  input.matcher.push(piece, out);
@@ -162,23 +200,23 @@ std::vector<Law> stop_strings_law_list() {
              }
          }},
         {"stop_strings.never_loses", "All text before the stop string is shown in the end, however it is cut.",
-         [](Case& c) {
-             StopCase<S> input(c);
+         [make](Case& c) {
+             const StopCase input(c, make);
              c.equal("text", streamed(input.pieces, input.matcher), input.expected.text);
          }},
         {"stop_strings.says_when", "push() is true from the piece on that completes a stop string, and not before.",
-         [](Case& c) {
-             StopCase<S> input(c);
+         [make](Case& c) {
+             const StopCase input(c, make);
              std::string seen, out;
              for (const std::string& piece : input.pieces) {
                  seen += piece;
                  const bool stopped = oracle::stopped(seen, input.stops).stopped;
-                 c.equal("stopped after " + show(seen), static_cast<bool>(input.matcher.push(piece, out)), stopped);
+                 c.equal("stopped after " + show(seen), input.matcher.push(piece, out), stopped);
              }
          }},
         {"stop_strings.holds_back_no_more", "What cannot become a stop string is shown at once.",
-         [](Case& c) {
-             StopCase<S> input(c);
+         [make](Case& c) {
+             const StopCase input(c, make);
              std::string seen, out;
              for (const std::string& piece : input.pieces) {
                  seen += piece;
@@ -188,27 +226,24 @@ std::vector<Law> stop_strings_law_list() {
              }
          }},
         {"stop_strings.afresh_after_flush", "After a flush a new text begins.",
-         [](Case& c) {
-             StopCase<S> input(c);
+         [make](Case& c) {
+             const StopCase input(c, make);
              std::string ignored;
              input.matcher.push(text_near_stops(c, input.stops), ignored);
              input.matcher.flush(ignored);
              c.equal("text", streamed(input.pieces, input.matcher), input.expected.text);
          }},
         {"stop_strings.refuses_bad_ones", "An empty stop string, and one that is no UTF-8, is refused.",
-         [](Case& c) {
+         [make](Case& c) {
              std::vector<std::string> stops = stop_strings(c);
              stops.insert(stops.begin() + c.integer<std::ptrdiff_t>(0, static_cast<std::ptrdiff_t>(stops.size())),
                           c.pick<std::string>({"", "\xC3", "a\xFF"}));
-             c.expect(!S::create(stops).ok(), "bad stop strings are accepted");
+             c.expect(!make(stops), "bad stop strings are accepted");
          }},
     };
 }
 
-//! Of a V(StopMatcher) that takes bytes: push(bytes, out), true once a stop string has appeared, and finish(out), which
-//! appends the rest and is true if one has.
-template <class V, StopMatcher S>
-std::vector<Law> visible_text_law_list() {
+inline std::vector<Law> visible_text_law_list(detail::MakeStopStage make) {
     using namespace detail;
     //! Bytes with stop strings in them, in pieces.
     struct Input {
@@ -227,21 +262,21 @@ std::vector<Law> visible_text_law_list() {
     return {
         {"visible_text.characters_then_stops",
          "What is shown in the end is the repaired text up to the first stop string.",
-         [](Case& c) {
+         [make](Case& c) {
              const Input input(c);
-             V visible(*S::create(input.stops));
+             const AnyTextStage visible = *make(input.stops);
              std::string out;
              bool stopped = false;
              for (const std::string& piece : input.pieces) stopped = visible.push(piece, out) || stopped;
-             stopped = visible.finish(out) || stopped;
+             stopped = visible.flush(out) || stopped;
              c.equal("text", out, input.expected.text);
              c.equal("stopped", stopped, input.expected.stopped);
          }},
         {"visible_text.whole_characters_always",
          "Every push shows whole characters, of the text before the stop string.",
-         [](Case& c) {
+         [make](Case& c) {
              const Input input(c);
-             V visible(*S::create(input.stops));
+             const AnyTextStage visible = *make(input.stops);
              std::string out;
              for (const std::string& piece : input.pieces) {
                  visible.push(piece, out);
@@ -251,6 +286,23 @@ std::vector<Law> visible_text_law_list() {
              }
          }},
     };
+}
+
+template <CharacterStream U>
+std::vector<Law> utf8_stream_law_list() {
+    return utf8_stream_law_list([] { return detail::AnyTextStage::of(U()); });
+}
+template <StopMatcher S>
+std::vector<Law> stop_strings_law_list() {
+    return stop_strings_law_list(detail::stop_stage<S>);
+}
+//! Of a V(StopMatcher) that takes bytes: push(bytes, out), true once a stop string has appeared, and finish(out), which
+//! appends the rest and is true if one has.
+template <class V, StopMatcher S>
+std::vector<Law> visible_text_law_list() {
+    return visible_text_law_list([](const std::vector<std::string>& stops) {
+        return std::optional(detail::AnyTextStage::of(V(*S::create(stops))));
+    });
 }
 
 template <CharacterStream U>

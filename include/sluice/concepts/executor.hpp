@@ -13,7 +13,8 @@ struct Range {
     std::size_t size() const { return last - first; }
 };
 
-//! The part of [0, count) that member `rank` of `size` takes: contiguous, whole multiples of `granule` but for the end.
+//! The part of [0, count) that member `rank` of `size` takes: contiguous, whole multiples of `granule` (at least 1) but
+//! for the end.
 //! What cannot be shared, one unit, is rank 0's.
 constexpr Range share(std::size_t count, std::size_t granule, std::size_t rank, std::size_t size) {
     const std::size_t units = (count + granule - 1) / granule;
@@ -45,7 +46,8 @@ struct AnyRegion {
 }  // namespace detail
 
 //! `executor.run(region)` calls region(team) once on each of `executor.size()` threads and returns when all are done.
-//! What was written before a barrier (or the return) by any member is seen by all after it. The region must not throw.
+//! What was written before a barrier (or the return) by any member is seen by all after it. The region must not throw:
+//! an exception ends the program.
 template <class E>
 concept Executor = requires(E& executor, detail::AnyRegion region) {
     typename E::Team;

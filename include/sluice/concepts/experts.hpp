@@ -32,9 +32,9 @@ struct ExpertsShape {
 
 //! `experts.apply<Q>(team, weights, x, choices, output)` is called by every member of the team with the same arguments;
 //! Q is the Quantization of the weights. It fills output [rows, hidden] with the weighted sum, in the order of choices
-//! [rows, used], of the chosen experts' results for each row of x [rows, hidden]. The choices of a single row may be
-//! known to rank 0 alone until the first barrier. The caller puts a barrier behind it. It is built from its shape and
-//! from which forms its own intermediate activations need for the `down` matrices.
+//! [rows, used], of the chosen experts' results for each row of x [rows, hidden]. The caller puts a barrier before it
+//! and behind it. It is built from its shape and from which forms its own intermediate activations need for the `down`
+//! matrices.
 template <class E, class Q>
 concept Experts = requires(E& experts, detail::AnyTeam& team, const ExpertWeights& weights, const cpu::Activations<>& x,
                            std::span<const ExpertChoice> choices, float* output) {

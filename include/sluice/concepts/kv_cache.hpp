@@ -36,11 +36,11 @@ struct KvHead {
 //! - `length(sequence)` positions are valid; forward passes advance it once all layers are written, `truncate` shortens
 //!   it (rewind; 0 empties the sequence).
 template <class C>
-concept KvCache = requires(C& cache, const C& stored, KvHead head, std::size_t n, const float* row) {
+concept KvCache = std::movable<C> && requires(C& cache, const C& stored, KvHead head, std::size_t n, const float* row) {
     requires std::constructible_from<C, KvCacheShape>;
     { stored.shape() } -> std::convertible_to<KvCacheShape>;
     cache.write(head, n, row, row);
-    requires std::semiregular<decltype(stored.key(head, n))>;
+    requires std::semiregular<decltype(stored.key(head, n))> && std::semiregular<decltype(stored.value(head, n))>;
     { stored.key(head, n).template load<simd::Scalar>(n) } -> std::same_as<simd::Scalar::F32>;
     { stored.value(head, n).template load<simd::Scalar>(n) } -> std::same_as<simd::Scalar::F32>;
     { stored.length(n) } -> std::convertible_to<std::size_t>;

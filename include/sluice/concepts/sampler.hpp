@@ -16,7 +16,7 @@ namespace sluice {
 struct SampleContext {
     std::span<const Token> history{};  //!< prompt, then every token generated so far
     std::uint64_t seed = 0;
-    std::uint32_t sequence = 0;  //!< which of a request's parallel completions
+    std::uint32_t sequence = 0;  //!< for callers that draw several answers from one seed; 0 in Pipeline and Engine
     std::uint32_t position = 0;  //!< 0-based position that the sampled token will take
     bool goes_on = false;        //!< the sampled token's row is likely to be computed next: a device may begin with it
 };

@@ -1,14 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What a generation reports: one event a token while it runs, one result when it ends.
+//! What a generation is asked for and what it reports: an event per token while it runs, a result when it ends.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "sluice/core/types.hpp"
 
 namespace sluice {
+
+//! What a generation is asked for, whatever its sampler.
+struct GenerateOptions {
+    std::size_t max_tokens = std::numeric_limits<std::size_t>::max();  //!< the stop token counts
+    std::vector<std::string> stop{};                                   //!< texts that end the answer
+    std::uint64_t seed = 0;                                            //!< the same seed gives the same tokens
+    bool ignore_stop_tokens = false;                                   //!< go on to max_tokens
+    const std::atomic<bool>* cancel = nullptr;                         //!< set it to end the generation soon; a sink
+                                                                       //!< that waits must be told by its own means
+    std::size_t max_draft = std::numeric_limits<std::size_t>::max();   //!< guesses per forward pass; 0: none
+};
 
 //! A sink's answer to an event: carry on, or end the generation after this token.
 enum class Flow { go_on, stop };

@@ -81,8 +81,9 @@ public:
 
     // NOLINTNEXTLINE: implicit, as in return value; by reference, or nvcc would copy a local value
     Expected(T&& value) : content_(std::in_place_index<0>, std::move(value)) {}
-    Expected(const T& value) : content_(std::in_place_index<0>, value) {}                                    // NOLINT
-    Expected(Status error) : content_(std::in_place_index<1>, std::move(error)) { assert(!status().ok()); }  // NOLINT
+    Expected(const T& value) : content_(std::in_place_index<0>, value) {}  // NOLINT
+    //! A success is no reason for the lack of a value, and becomes an error that says so.
+    Expected(Status error) : content_(std::in_place_index<1>, error.ok() ? no_value() : std::move(error)) {}  // NOLINT
 
     bool ok() const { return content_.index() == 0; }
     explicit operator bool() const { return ok(); }
@@ -96,19 +97,24 @@ public:
     //! The value; need ok().
     T& operator*() & { return value(); }
     const T& operator*() const& { return value(); }
-    T operator*() && { return std::move(value()); }  // by value: nothing dangles in `for (x : *f())`
+    T operator*() && { return std::move(*this).value(); }  // by value: nothing dangles in `for (x : *f())`
     T* operator->() { return &value(); }
     const T* operator->() const { return &value(); }
-    T& value() {
+    T& value() & {
         assert(ok());
         return *std::get_if<0>(&content_);
     }
-    const T& value() const {
+    const T& value() const& {
         assert(ok());
         return *std::get_if<0>(&content_);
     }
+    T value() && { return std::move(value()); }
 
 private:
+    static Status no_value() {
+        return Status(Errc::invalid_argument, "Expected", "was given a success without a value", "return a value");
+    }
+
     std::variant<T, Status> content_;
 };
 

@@ -9,6 +9,7 @@
 
 #include "sluice/concepts/quantization.hpp"
 #include "sluice/core/buffer.hpp"
+#include "sluice/core/checked.hpp"
 #include "sluice/core/matrix.hpp"
 #include "sluice/cpu/quantize.hpp"
 #include "sluice/quant/activation.hpp"
@@ -38,9 +39,9 @@ public:
     Activations(std::size_t rows, std::size_t k, ActivationForms forms)
         : k_(k),
           forms_(forms),
-          floats_(rows * k),
-          q8_32_(forms.q8_32 ? rows * quant::Q8View<32>::row_bytes(k) : 0),
-          q8_256_(forms.q8_256 ? rows * quant::Q8View<256>::row_bytes(k) : 0) {}
+          floats_(array_size(rows, k)),
+          q8_32_(forms.q8_32 ? array_size(rows, quant::Q8View<32>::row_bytes(k)) : 0),
+          q8_256_(forms.q8_256 ? array_size(rows, quant::Q8View<256>::row_bytes(k)) : 0) {}
 
     std::size_t k() const { return k_; }
     float* row(std::size_t r) { return floats_.data() + r * k_; }

@@ -15,6 +15,7 @@
 
 #include "sluice/concepts/attention.hpp"
 #include "sluice/core/buffer.hpp"
+#include "sluice/core/checked.hpp"
 #include "sluice/core/config.hpp"
 #include "sluice/core/math.hpp"
 #include "sluice/cpu/simd.hpp"
@@ -29,6 +30,7 @@ struct Causal {
 //! Which positions a row sees: its own and the Window - 1 before it.
 template <std::size_t Window>
 struct SlidingWindow {
+    static_assert(Window > 0, "a window of no positions sees nothing, not even the token itself");
     static constexpr std::size_t first_visible(std::size_t position) {
         return position + 1 > Window ? position + 1 - Window : 0;
     }
@@ -48,8 +50,8 @@ public:
           spans_((shape.capacity + span - 1) / span),
           scale_(1.0F / std::sqrt(static_cast<float>(shape.head_dim))),
           scratch_floats_(2 * state_floats(block_rows) + block_rows * group_ * (chunk + 1)),
-          scratch_(shape.threads * scratch_floats_),
-          parts_(shape.threads * spans_ * state_floats(1)) {}
+          scratch_(array_size(shape.threads, scratch_floats_)),
+          parts_(array_size(shape.threads, spans_, state_floats(1))) {}
 
     template <Team T, KvCache Cache>
     void attend(T& team, std::span<const Row> rows, std::size_t layer, const float* queries, const Cache& cache,

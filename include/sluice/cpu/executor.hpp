@@ -47,6 +47,12 @@ void spin_until(Ready ready) {
     }
 }
 
+//! Runs one member's part. An exception ends the program here, where it came from: the other members could not be told.
+template <class Region, class Team>
+void run_member(Region& region, Team& team) noexcept {
+    region(team);
+}
+
 }  // namespace detail
 
 //! A fixed team of `size` threads, the caller among them. Between regions the workers spin for a moment, then sleep.
@@ -91,12 +97,12 @@ public:
     template <class Region>
     void run(Region&& region) {
         state_->region = [](void* context, Team& team) {
-            (*static_cast<std::remove_reference_t<Region>*>(context))(team);
+            detail::run_member(*static_cast<std::remove_reference_t<Region>*>(context), team);
         };
         state_->context = const_cast<void*>(static_cast<const void*>(&region));
         state_->start_region();
         Team team(state_.get(), 0);
-        region(team);
+        detail::run_member(region, team);
         state_->barrier();
     }
 

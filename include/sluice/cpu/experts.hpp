@@ -10,6 +10,7 @@
 
 #include "sluice/concepts/experts.hpp"
 #include "sluice/core/buffer.hpp"
+#include "sluice/core/checked.hpp"
 #include "sluice/core/math.hpp"
 #include "sluice/cpu/activations.hpp"
 #include "sluice/cpu/linear.hpp"
@@ -24,10 +25,10 @@ public:
     SwiGluExperts(const ExpertsShape& shape, ActivationForms down_forms)
         : shape_(shape),
           begin_(shape.experts + 1),
-          entries_(shape.max_rows * shape.used),
-          up_(entries_.size() * shape.ff),
+          entries_(array_size(shape.max_rows, shape.used)),
+          up_(array_size(entries_.size(), shape.ff)),
           inner_(entries_.size(), shape.ff, down_forms),
-          results_(entries_.size() * shape.hidden) {}
+          results_(array_size(entries_.size(), shape.hidden)) {}
 
     template <Quantization Q, Team T>
     void apply(T& team, const ExpertWeights& weights, const Activations<V>& x, std::span<const ExpertChoice> choices,

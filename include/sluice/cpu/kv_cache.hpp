@@ -9,6 +9,7 @@
 
 #include "sluice/concepts/kv_cache.hpp"
 #include "sluice/core/buffer.hpp"
+#include "sluice/core/checked.hpp"
 #include "sluice/core/config.hpp"
 #include "sluice/core/float16.hpp"
 #include "sluice/cpu/quantize.hpp"
@@ -114,7 +115,7 @@ public:
 
 private:
     std::size_t units() const {
-        return shape_.layers * shape_.sequences * shape_.kv_heads * shape_.capacity * row_units_;
+        return array_size(shape_.layers, shape_.sequences, shape_.kv_heads, shape_.capacity, row_units_);
     }
     std::size_t offset(KvHead at, std::size_t position) const {
         const std::size_t head = (at.layer * shape_.sequences + at.sequence) * shape_.kv_heads + at.kv_head;

@@ -44,8 +44,8 @@ SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typena
     const std::size_t begin = block * L::size;
 
     // A few columns leave room for the sums of several groups at once: of all that share the bytes of a weight word.
-    constexpr std::size_t strips = L::group / 16,
-                          together = C <= 2 ? std::clamp<std::size_t>(128 / L::group, 1, L::groups) : 1;
+    constexpr std::size_t strips = L::group / 16, sharing = std::clamp<std::size_t>(128 / L::group, 1, L::groups);
+    constexpr std::size_t together = C <= 2 && V::registers > 1 ? sharing : 1;
     typename V::I32 isum[C];
     for_each_constant<L::groups / together>([&](auto turn) SLUICE_INLINE_LAMBDA {
         constexpr std::size_t first = turn() * together;
@@ -60,7 +60,7 @@ SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typena
                 sum[0][c] = V::dot2_each(sum[0][c], V::set_i32(minus_bias), x[c].sums + begin / 16);
             }
         }
-        SLUICE_UNROLL
+        // Not unrolled: AVX2 is 1.4 times as fast so (its code fits), and g++ takes 3 s for Q4_K where it took 80.
         for (std::size_t i = 0; i < 4; ++i) {
             for_each_constant<together * strips>([&](auto strip) SLUICE_INLINE_LAMBDA {
                 constexpr std::size_t s = first * strips + strip();
@@ -157,9 +157,11 @@ void multiply_integers(PanelAt panel_at, std::size_t k, std::span<const Column<t
             };
             // Four columns already run at the rate of the multiplier; the last four may repeat a column.
             std::size_t c = 0;
-            for (; c + 2 < chunk.size(); c += 4) multiply.template operator()<4>(c);
-            if (c + 2 == chunk.size()) multiply.template operator()<2>(c);
-            if (c + 1 == chunk.size()) multiply.template operator()<1>(c);
+            if constexpr (V::registers > 1) {
+                for (; c + 2 < chunk.size(); c += 4) multiply.template operator()<4>(c);
+                for (; c + 2 == chunk.size(); c += 2) multiply.template operator()<2>(c);
+            }
+            for (; c < chunk.size(); ++c) multiply.template operator()<1>(c);
             block += blocks;
         }
         for (std::size_t c = 0; c < chunk.size(); ++c) V::store_first(chunk[c].y + first_row, V::load(y[c]), n);

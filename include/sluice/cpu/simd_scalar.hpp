@@ -29,7 +29,7 @@ SLUICE_INLINE void pause() {
 
 struct Scalar {
     static constexpr std::string_view name = "scalar";
-    static constexpr std::size_t registers = 8;  //!< how many vectors a kernel may keep at once
+    static constexpr std::size_t registers = 1;  //!< how many vectors a kernel may keep at once
 
     struct F32 {
         std::array<float, 16> v;

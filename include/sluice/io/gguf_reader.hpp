@@ -170,9 +170,12 @@ inline Expected<std::uint32_t> read_version(Cursor& cursor) {
     return version;
 }
 
+//! Records that memory is set aside for on a file's word alone; for more of them it grows as they turn out to be there.
+inline constexpr std::size_t trusted_count = 4096;
+
 inline Expected<MetadataList> read_metadata(Cursor& cursor, std::span<const std::byte> file, std::size_t count) {
     std::vector<Metadata> metadata;
-    metadata.reserve(count);
+    metadata.reserve(std::min(count, trusted_count));
     for (std::size_t i = 0; i < count; ++i) {
         SLUICE_ASSIGN(const auto key, read_name(cursor, "a key"));
         auto value = read_value(cursor, file);
@@ -227,7 +230,7 @@ inline Expected<TensorRecord> read_tensor(Cursor& cursor, std::string_view name,
 
 inline Expected<std::vector<TensorRecord>> read_tensors(Cursor& cursor, std::size_t count, std::uint64_t alignment) {
     std::vector<TensorRecord> records;
-    records.reserve(count);
+    records.reserve(std::min(count, trusted_count));
     for (std::size_t i = 0; i < count; ++i) {
         SLUICE_ASSIGN(const auto name, read_name(cursor, "a tensor's name"));
         auto record = read_tensor(cursor, name, alignment);

@@ -114,10 +114,10 @@ public:
             using Element = typename T::value_type;
             if (type_ != ValueType::array) return wrong_type("array of " + wanted<Element>());
             T elements;
-            elements.reserve(static_cast<std::size_t>(count_));
             for (std::uint64_t i = 0; i < count_; ++i) {
                 auto element = take<Element>(at);
                 if (!element.ok()) return element.status();
+                if (i == 0) elements.reserve(static_cast<std::size_t>(count_));  // they are of the type that is wanted
                 elements.push_back(*element);
             }
             return elements;

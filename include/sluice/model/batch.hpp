@@ -97,7 +97,11 @@ Status select_wanted(const Cache& cache, std::span<const Row> rows, std::size_t 
                          "give sequences from 0 to " + std::to_string(held.sequences - 1));
         }
         std::size_t next = cache.length(static_cast<std::size_t>(row.sequence));
-        for (const Row& before : rows.first(r)) next += before.sequence == row.sequence ? 1 : 0;
+        for (std::size_t before = r; before-- > 0;) {
+            if (rows[before].sequence != row.sequence) continue;
+            next = static_cast<std::size_t>(rows[before].position) + 1;
+            break;
+        }
         if (row.position < 0 || static_cast<std::size_t>(row.position) != next) {
             return wrong(r,
                          "position " + std::to_string(row.position) + ", but sequence " + std::to_string(row.sequence) +

@@ -35,7 +35,7 @@ void interleave(Weights& weights, std::size_t experts, std::size_t limit) {
     std::size_t total = 0;
     for_each_matrix([&]<class F>(const Matrix& m) { total += cpu::interleaved_bytes<F>(m.rows, m.cols); });
     if (total > limit) return;
-    weights.copies = Buffer<std::byte>(total);
+    weights.copies = Buffer<std::byte>(total, Pages::huge);
     std::byte* to = weights.copies.data();
     for_each_matrix([&]<class F>(Matrix& m) {
         const std::size_t bytes = cpu::interleaved_bytes<F>(m.rows, m.cols);

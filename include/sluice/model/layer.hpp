@@ -99,7 +99,7 @@ void layer(T& team, std::size_t index, const LayerWeights& weights, std::span<co
         w.router.route(w.router_logits.span(r * s.experts, s.experts),
                        std::span(w.choices).subspan(r * s.experts_used, s.experts_used));
     }
-    if (n > 1) team.barrier();  // else rank 0 routed the only row, and is the first to read the choice
+    team.barrier();
 
     w.experts.template apply<Q>(team, weights.experts, w.normed, std::span(w.choices).first(n * s.experts_used),
                                 w.update.data());

@@ -3,6 +3,7 @@
 //! over, and keys of known extensions that would change the computation are refused.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -11,8 +12,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sluice/concepts/quantization.hpp"
+#include "sluice/core/quote.hpp"
 #include "sluice/core/status.hpp"
 #include "sluice/core/to_text.hpp"
 #include "sluice/io/gguf.hpp"
@@ -78,6 +81,9 @@ inline Status refuse_extensions(const gguf::File& file, const KeyReader& keys) {
     static constexpr Neutral extensions[] = {
         {"attention.sliding_window", 0},
         {"attention.scale", 0},
+        {"attention.causal", 1},
+        {"attention.clamp_kqv", 0},
+        {"attention.max_alibi_bias", 0},
         {"attn_logit_softcapping", 0},
         {"final_logit_softcapping", 0},
         {"logit_scale", 0},
@@ -91,6 +97,8 @@ inline Status refuse_extensions(const gguf::File& file, const KeyReader& keys) {
         {"expert_weights_norm", 1},
         {"expert_gating_func", 1},
         {"interleave_moe_layer_step", 1},
+        {"pooling_type", 0},
+        {"rope.scale_linear", 1},
     };
     for (const Neutral& extension : extensions) {
         if (!keys.has(extension.name)) continue;

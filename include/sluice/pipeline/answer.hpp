@@ -3,15 +3,11 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
-#include <cstdint>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "sluice/concepts/tokenizer.hpp"
 #include "sluice/core/generation.hpp"
@@ -22,15 +18,6 @@
 #include "sluice/text/vocabulary.hpp"
 
 namespace sluice {
-
-struct GenerateOptions {
-    std::size_t max_tokens = std::numeric_limits<std::size_t>::max();  //!< the stop token counts
-    std::vector<std::string> stop{};                                   //!< texts that end the answer
-    std::uint64_t seed = 0;                                            //!< the same seed gives the same tokens
-    bool ignore_stop_tokens = false;                                   //!< go on to max_tokens
-    const std::atomic<bool>* cancel = nullptr;                         //!< set it to end the generation soon
-    std::size_t max_draft = std::numeric_limits<std::size_t>::max();   //!< guesses a forward pass; 0: none
-};
 
 //! One answer as it grows.
 class Answer {

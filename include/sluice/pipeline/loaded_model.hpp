@@ -9,10 +9,12 @@
 #include <memory>
 #include <new>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -47,12 +49,43 @@ Expected<std::unique_ptr<E>> make_executor(std::size_t threads) {
     if constexpr (std::constructible_from<E, std::size_t>) {
         const std::size_t all =
             std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, LoadOptions::max_threads);
-        return std::make_unique<E>(threads == 0 ? all : threads);
+        try {
+            return std::make_unique<E>(threads == 0 ? all : threads);
+        } catch (const std::system_error& error) {
+            return Status(Errc::out_of_capacity, "threads", "could not be started: " + error.code().message(),
+                          "load with fewer threads");
+        }
     } else if constexpr (requires { E::create(); }) {  // a device, which may be missing
         SLUICE_ASSIGN(E device, E::create());
         return std::make_unique<E>(std::move(device));
     } else {
         return std::make_unique<E>();
+    }
+}
+
+//! How many tokens of a prompt need not be computed, as `held`, the tokens of a sequence in the cache, begin with them
+//! too. Not the prompt's last one, whose logits are needed.
+inline std::size_t reusable_tokens(std::span<const Token> prompt, std::span<const Token> held) {
+    const auto end = std::mismatch(prompt.begin(), prompt.end() - 1, held.begin(), held.end()).first;
+    return static_cast<std::size_t>(end - prompt.begin());
+}
+
+//! f(), or the error that memory for a model with this context has run out.
+template <class F>
+std::invoke_result_t<F> guard_memory(const std::filesystem::path& path, std::size_t context, F f) {
+    const auto too_large = [&] {
+        return Status(
+            Errc::out_of_capacity, path.string(),
+            "not enough memory for " + (context == 0 ? std::string("the model's whole context")
+                                                     : "a context of " + std::to_string(context) + " positions"),
+            "load with a smaller context");
+    };
+    try {
+        return f();
+    } catch (const std::bad_alloc&) {
+        return too_large();
+    } catch (const std::length_error&) {  // a vector that no memory could hold
+        return too_large();
     }
 }
 
@@ -98,7 +131,7 @@ struct LoadedModel {
     }
 
 private:
-    //! load(), but memory and threads that run out are exceptions, as the standard library throws them.
+    //! load(), but memory that runs out is an exception, as the standard library throws it.
     static Expected<LoadedModel> load_unguarded(const std::filesystem::path& path, const LoadOptions& options,
                                                 std::size_t sequences);
 };
@@ -111,18 +144,10 @@ Expected<LoadedModel<P>> LoadedModel<P>::load(const std::filesystem::path& path,
                       std::to_string(options.threads) + " are more than " + std::to_string(LoadOptions::max_threads),
                       "give as many as the machine has processors, or 0");
     }
-    try {
-        return load_unguarded(path, options, sequences);
-    } catch (const std::bad_alloc&) {
-        return Status(Errc::out_of_capacity, path.string(),
-                      "not enough memory for " +
-                          (options.context == 0 ? std::string("the model's whole context")
-                                                : "a context of " + std::to_string(options.context) + " positions"),
-                      "load with a smaller context");
-    } catch (const std::system_error& error) {
-        return Status(Errc::out_of_capacity, "threads", "could not be started: " + error.code().message(),
-                      "load with fewer threads");
+    if (sequences == 0) {
+        return Status(Errc::invalid_argument, "sequences", "0 leave no room for an answer", "give at least one");
     }
+    return guard_memory(path, options.context, [&] { return load_unguarded(path, options, sequences); });
 }
 
 template <class P>

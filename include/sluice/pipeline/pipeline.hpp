@@ -41,7 +41,7 @@ public:
     //! Opens a model file, or says what is wrong with it.
     static Expected<Pipeline> load(const std::filesystem::path& path, const LoadOptions& options = {}) {
         SLUICE_ASSIGN(LoadedModel<P> model, LoadedModel<P>::load(path, options));
-        return Pipeline(std::move(model));
+        return guard_memory(path, options.context, [&]() -> Expected<Pipeline> { return Pipeline(std::move(model)); });
     }
 
     //! Continues `prompt` token by token: sample, hand to the sink, test for an end, then compute the next logits.
@@ -53,8 +53,10 @@ public:
                                         Sink& sink) {
         static_assert(StreamSink<Sink>,
                       "Pipeline: the sink does not model sluice::StreamSink; see docs/add_a_component.md#streamsink");
-        auto result = run(prompt, options, sampler, sink);
-        drop_guesses();
+        auto result = [&] {
+            const DropGuesses at_end{*this};  // also where the sampler or the sink throws
+            return run(prompt, options, sampler, sink);
+        }();
         notify_outcome(sink, result);
         return result;
     }
@@ -100,6 +102,7 @@ public:
     void reset() {
         model_.cache.truncate(0, 0);
         history_.clear();
+        pass_.clear();
     }
 
     const gguf::File& file() const { return model_.file; }
@@ -162,10 +165,7 @@ private:
     //! Keeps what the cache and the prompt have in common at their beginnings, but leaves the last token to compute,
     //! for its logits. Returns how many tokens are kept.
     std::size_t reuse(std::span<const Token> prompt) {
-        const std::size_t held = std::min(model_.cache.length(0), prompt.size() - 1);
-        const auto same =
-            std::mismatch(prompt.begin(), prompt.begin() + static_cast<std::ptrdiff_t>(held), history_.begin());
-        const auto kept = static_cast<std::size_t>(same.first - prompt.begin());
+        const std::size_t kept = reusable_tokens(prompt, std::span(history_).first(model_.cache.length(0)));
         model_.cache.truncate(0, kept);
         history_.assign(prompt.begin(), prompt.end());
         return kept;
@@ -174,6 +174,7 @@ private:
     //! Computes the prompt in batches, for the logits of its last token.
     Status prefill(std::span<const Token> prompt, const std::atomic<bool>* cancel) {
         drafter_.restart();
+        pass_.clear();
         row_ = 0;
         while (!prompt.empty()) {
             const std::size_t n = std::min(model_.forward.max_rows(), prompt.size());
@@ -188,31 +189,38 @@ private:
     //! computed along with those behind new guesses. The answer may get `left` more tokens.
     Status advance(std::size_t left, const GenerateOptions& options, DraftCounts& drafts) {
         const Token token = history_.back();
-        if (!guesses_.empty() && guesses_.front() == token) {
-            guesses_ = guesses_.subspan(1);
+        if (!guesses().empty() && guesses().front() == token) {
             ++row_;
             ++drafts.accepted;
             return {};
         }
         drop_guesses();
-        row_ = 0;
         pass_.assign(1, token);
         if constexpr (P::Drafter::max_tokens > 0) {
-            const auto guesses = drafter_.propose(history_, std::min({most_guesses_, options.max_draft, left - 1}));
-            pass_.insert(pass_.end(), guesses.begin(), guesses.end());
+            const auto proposed = drafter_.propose(history_, std::min({most_guesses_, options.max_draft, left - 1}));
+            pass_.insert(pass_.end(), proposed.begin(), proposed.end());
         }
+        row_ = pass_.size();  // none of it is there yet
         SLUICE_TRY(compute(pass_, pass_.size(), logits_, options.cancel));
-        guesses_ = std::span<const Token>(pass_).subspan(1);
-        drafts.drafted += guesses_.size();
+        row_ = 0;
+        drafts.drafted += guesses().size();
         return {};
     }
 
-    //! Forgets what was computed and did not come true.
-    void drop_guesses() {
-        if (guesses_.empty()) return;
-        model_.cache.truncate(0, model_.cache.length(0) - guesses_.size());
-        guesses_ = {};
+    //! The tokens behind row_ that were computed as guesses, and are still to come true.
+    std::span<const Token> guesses() const {
+        return std::span<const Token>(pass_).subspan(std::min(row_ + 1, pass_.size()));
     }
+
+    //! Forgets what was computed and did not come true.
+    void drop_guesses() noexcept {
+        if (!guesses().empty()) model_.cache.truncate(0, model_.cache.length(0) - guesses().size());
+        pass_.clear();
+    }
+    struct DropGuesses {
+        Pipeline& pipeline;
+        ~DropGuesses() { pipeline.drop_guesses(); }
+    };
 
     //! One forward pass over tokens that continue the sequence; logits for the last `wanted` of them.
     template <class Rows>
@@ -242,12 +250,11 @@ private:
 
     LoadedModel<P> model_;
     typename P::Drafter drafter_;
-    std::size_t most_guesses_;        // of a forward pass
-    Logits logits_;                   // of 1 + most_guesses_ rows
-    std::size_t row_ = 0;             // of logits_: those of the next token
-    std::vector<Token> history_;      // prompt and generated tokens; the cache holds their first, then guesses_
-    std::vector<Token> pass_;         // tokens of the last forward pass: a known one, and guesses behind it
-    std::span<const Token> guesses_;  // the last of pass_: those that are still to come true
+    std::size_t most_guesses_;    // of a forward pass
+    Logits logits_;               // of 1 + most_guesses_ rows
+    std::size_t row_ = 0;         // of logits_: those of the next token
+    std::vector<Token> history_;  // prompt and generated tokens; the cache holds their first, then guesses()
+    std::vector<Token> pass_;     // tokens of the last decoding pass: a known one, and guesses behind it
     std::vector<Row> rows_;
 };
 

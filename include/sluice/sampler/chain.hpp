@@ -43,8 +43,13 @@ private:
 
     template <class Part>
     static Status check(const Part& part) {
-        if constexpr (requires { part.check(); }) return part.check();
-        return {};
+        if constexpr (requires { part.check(); }) {
+            return part.check();
+        } else {
+            static_assert(
+                !requires { &Part::check; }, "a part's check() must be const and take nothing");
+            return {};
+        }
     }
 
     template <std::size_t I>

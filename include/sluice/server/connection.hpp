@@ -67,10 +67,9 @@ public:
     }
 
     //! The headers are here, and say how long the body is; of one in chunks, nobody knows. What httplib skips of a body
-    //! that is too long, to answer, is limited too. `may_ask`: the client knows interim responses (HTTP/1.1).
-    void expect_body(std::optional<std::uint64_t> length, bool may_ask) {
+    //! that is too long, to answer, is limited too.
+    void expect_body(std::optional<std::uint64_t> length) {
         expect(limits_->body_time, 4 * limits_->body_bytes, length.value_or(1));
-        may_ask_ = may_ask;
     }
 
     //! Whether all of the request was read, so that another may follow.
@@ -87,13 +86,14 @@ public:
     // ---- Whether the client is there ----
 
     //! False once the client is gone; for handlers, which have sent nothing yet. A client that has closed its own side
-    //! may still wait for the answer. If it does not, it answers whatever it is sent with a reset: so it is sent an
-    //! interim response, once.
+    //! may still wait for the answer. If it does not, it answers whatever it is sent with a reset: so it is sent, once,
+    //! what every response begins with.
     bool is_alive() {
         int events = wait(POLLRDHUP, std::chrono::milliseconds(0));
-        if ((events & POLLRDHUP) != 0 && std::exchange(may_ask_, false)) {
-            constexpr std::string_view question = "HTTP/1.1 100 Continue\r\n\r\n";
-            ::send(fd_, question.data(), question.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if ((events & POLLRDHUP) != 0 && sent_ahead_ == 0) {
+            constexpr std::string_view beginning = "HTTP/1.1 ";
+            const ssize_t count = ::send(fd_, beginning.data(), beginning.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+            sent_ahead_ = static_cast<std::size_t>(std::max<ssize_t>(count, 0));
             events = wait(0, std::chrono::milliseconds(10));  // for the reset; from afar it comes later
         }
         return (events & broken) == 0;
@@ -115,7 +115,7 @@ public:
     }
 
     ssize_t write(const char* from, std::size_t size) override {
-        for (std::size_t sent = 0; sent < size;) {
+        for (std::size_t sent = std::exchange(sent_ahead_, 0); sent < size;) {
             const ssize_t count = ::send(fd_, from + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
             if (count > 0) {
                 sent += static_cast<std::size_t>(count);
@@ -199,9 +199,9 @@ private:
     std::vector<char> buffer_;
     std::size_t at_ = 0, end_ = 0;  // what is in the buffer, unread
     Clock::time_point begin_ = Clock::now(), deadline_{};
-    std::uint64_t budget_ = 0;  // bytes that may still be received
-    std::uint64_t unread_ = 0;  // bytes of the request that were not read
-    bool may_ask_ = false;      // an interim response may be sent
+    std::uint64_t budget_ = 0;    // bytes that may still be received
+    std::uint64_t unread_ = 0;    // bytes of the request that were not read
+    std::size_t sent_ahead_ = 0;  // bytes of the response that were sent before it was there
 
     std::atomic<Clock::rep> waits_since_{begin_.time_since_epoch().count()};
     std::atomic<bool> given_up_{false};

@@ -9,8 +9,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -172,8 +174,26 @@ private:
             for (Slot& slot : slots_) {
                 if (slot.job && slot.job->abandoned()) cancel(slot);
             }
-            plan();
-            if (!rows_.empty()) step();
+            try {
+                plan();
+                if (!rows_.empty()) step();
+            } catch (...) {
+                fail_all(error_of_exception());
+            }
+        }
+    }
+
+    //! The exception in hand as an error: an answer's, so that the other clients keep theirs.
+    static Status error_of_exception() {
+        try {
+            throw;
+        } catch (const std::bad_alloc&) {
+            return Status(Errc::out_of_capacity, "engine", "memory has run out",
+                          "load with a smaller context or batch");
+        } catch (const std::exception& error) {
+            return Status(Errc::unsupported, "engine", std::string("a policy has thrown: ") + error.what());
+        } catch (...) {
+            return Status(Errc::unsupported, "engine", "a policy has thrown what is no std::exception");
         }
     }
 
@@ -215,7 +235,8 @@ private:
         std::size_t best = slots_.size(), kept = 0;
         for (std::size_t i = 0; i < slots_.size(); ++i) {
             if (slots_[i].job) continue;
-            const std::size_t common = common_prefix(i, prompt);
+            const std::size_t common =
+                reusable_tokens(prompt, std::span(slots_[i].history).first(model_.cache.length(i)));
             if (best < slots_.size() && common < kept) continue;
             if (best < slots_.size() && common == kept && model_.cache.length(i) >= model_.cache.length(best)) continue;
             best = i;
@@ -230,14 +251,6 @@ private:
         state_.prompt_tokens += prompt.size();
         state_.cached_tokens += kept;
         slot.job = std::move(job);
-    }
-
-    //! Tokens of the prompt that slot i's cache holds; not the last one, whose logits are needed.
-    std::size_t common_prefix(std::size_t i, std::span<const Token> prompt) const {
-        const std::size_t held = std::min(model_.cache.length(i), prompt.size() - 1);
-        const auto end = prompt.begin() + static_cast<std::ptrdiff_t>(held);
-        return static_cast<std::size_t>(std::mismatch(prompt.begin(), end, slots_[i].history.begin()).first -
-                                        prompt.begin());
     }
 
     std::size_t pending(std::size_t i) const { return slots_[i].history.size() - model_.cache.length(i); }
@@ -284,14 +297,15 @@ private:
     //! Computes the batch, then gives every slot whose logits came its next token.
     void step() {
         const Status computed = model_.forward(*model_.executor, model_.cache, rows_, logits_, &abort_);
-        if (!computed.ok()) {
-            for (Slot& slot : slots_) {
-                if (slot.job && computed.code() == Errc::cancelled) cancel(slot);
-                if (slot.job) fail(slot, computed);
+        if (!computed.ok()) return fail_all(computed);
+        for (std::size_t k = 0; k < sampled_.size(); ++k) {
+            Slot& slot = slots_[sampled_[k]];
+            try {
+                sample(slot, k);
+            } catch (...) {
+                if (slot.job) fail(slot, error_of_exception());
             }
-            return;
         }
-        for (std::size_t k = 0; k < sampled_.size(); ++k) sample(slots_[sampled_[k]], k);
     }
 
     //! From row k of the logits.
@@ -345,6 +359,13 @@ private:
             timings = {ms(job.prompt_done - job.started), ms(Clock::now() - job.prompt_done)};
         }
         job.channel.on_finish({reason, job.usage, timings});
+    }
+
+    void fail_all(const Status& error) {
+        for (Slot& slot : slots_) {
+            if (slot.job && error.code() == Errc::cancelled) cancel(slot);
+            if (slot.job) fail(slot, error);
+        }
     }
 
     void fail(Slot& slot, const Status& error) {

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "sluice/server/connection.hpp"
 
@@ -40,6 +41,17 @@ struct ExchangeOf {
 inline Exchange* exchange_of(const httplib::Request& request) {
     const auto* const kept = request.progress.target<ExchangeOf>();
     return kept == nullptr ? nullptr : kept->exchange;
+}
+
+//! The response will be what `provide` writes until it is done: in chunks, or in HTTP/1.0, which knows none, up to the
+//! end of the connection.
+inline void set_stream(const httplib::Request& request, httplib::Response& response, const std::string& type,
+                       httplib::ContentProviderWithoutLength provide) {
+    if (request.version == "HTTP/1.0") {
+        response.set_content_provider(type, std::move(provide));
+    } else {
+        response.set_chunked_content_provider(type, std::move(provide));
+    }
 }
 
 //! An httplib::Server with the limits. Handlers see neither compression nor ranges, and every body as it came: what
@@ -154,7 +166,12 @@ private:
             Exchange exchange{connection};
             const auto setup = [&](httplib::Request& request) {
                 exchange.start = Connection::Clock::now();
-                connection.expect_body(body_length(request), request.version != "HTTP/1.0");
+                connection.expect_body(body_length(request));
+                if (request.version == "HTTP/1.0") {  // where the connection's end may be that of the response
+                    request.headers.erase("Connection");
+                    request.set_header("Connection", "close");
+                    closed = true;
+                }
                 request.headers.erase("Accept-Encoding");
                 request.headers.erase("Content-Type");
                 request.ranges.clear();

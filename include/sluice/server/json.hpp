@@ -158,17 +158,17 @@ public:
 
     //! Sets `to`, if the field is there.
     template <class T>
-    Status read(const std::string& name, T& to) {
+    Status read(const std::string& name, std::optional<T>& to) {
         const Json* json = find(name);
         if (json == nullptr) return {};
         SLUICE_ASSIGN(to, json_as<T>(*json, path(name)));
         return {};
     }
     template <class T>
-    Status read(const std::string& name, std::optional<T>& to) {
-        const Json* json = find(name);
-        if (json == nullptr) return {};
-        SLUICE_ASSIGN(to, json_as<T>(*json, path(name)));
+    Status read(const std::string& name, T& to) {
+        std::optional<T> value;
+        SLUICE_TRY(read(name, value));
+        if (value) to = std::move(*value);
         return {};
     }
 

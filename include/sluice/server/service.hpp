@@ -18,12 +18,14 @@
 #include <variant>
 #include <vector>
 
+#include "sluice/server/access.hpp"
 #include "sluice/server/engine.hpp"
 #include "sluice/server/http.hpp"
 #include "sluice/server/json.hpp"
 #include "sluice/server/metrics.hpp"
 #include "sluice/server/openai.hpp"
 #include "sluice/server/openai_answer.hpp"
+#include "sluice/server/reply.hpp"
 #include "sluice/server/session.hpp"
 #include "sluice/sink/sse.hpp"
 #include "sluice/text/utf8_stream.hpp"
@@ -32,21 +34,11 @@ namespace sluice::server {
 
 struct ServiceOptions {
     std::string model_name{};
-    std::vector<std::string> api_keys{};  //!< any of them opens all but /health and /; none: no key is asked for
-    std::string_view page{};              //!< HTML for GET /, which must outlive the service; or nothing
-    std::string cors_origin{};            //!< the origin whose pages may ask, "*" for any; empty: none but the own page
+    std::string_view page{};  //!< HTML for GET /, which must outlive the service; or nothing
+    Access access{};
     std::chrono::milliseconds keep_alive{10'000};      //!< a stream that is silent for so long gets a comment
     std::function<void(const std::string&)> log = {};  //!< gets a line for each request, from any thread
 };
-
-//! Whether the texts are equal, in a time that does not tell where they differ. `key` is not empty.
-inline bool equal_in_constant_time(std::string_view given, std::string_view key) {
-    unsigned difference = given.size() == key.size() ? 0 : 1;
-    for (std::size_t i = 0; i < given.size(); ++i) {
-        difference |= static_cast<unsigned char>(given[i]) ^ static_cast<unsigned char>(key[i % key.size()]);
-    }
-    return difference == 0;
-}
 
 //! Answers `http`'s requests: GET /health from the start, everything else once there is an engine. All must outlive the
 //! server's run.
@@ -56,10 +48,11 @@ public:
     Service(HttpServer& http, ServiceOptions options) : options_(std::move(options)), http_(&http) {
         if (options_.log) http.set_logger([this](const Request& q, const Response& r) { log(q, r); });
         http.set_pre_routing_handler([this](const Request& q, Response& r) {
-            return admit(q, r) ? HttpServer::HandlerResponse::Unhandled : HttpServer::HandlerResponse::Handled;
+            return options_.access.admit(q, r) ? HttpServer::HandlerResponse::Unhandled
+                                               : HttpServer::HandlerResponse::Handled;
         });
         http.set_error_handler([](const Request&, Response& r) {
-            if (r.body.empty()) refuse(r, r.status, Status(Errc::not_found, "", httplib_reason(r.status)));
+            if (r.body.empty()) refuse(r, r.status);
         });
         http.set_exception_handler([](const Request&, Response& r, const std::exception_ptr&) {
             refuse(r, 500, Status(Errc::out_of_capacity, "", "the server failed to handle the request"));
@@ -98,30 +91,7 @@ private:
     using Response = httplib::Response;
     using EngineRequest = typename Engine<P>::Request;
 
-    // ---- Replies ----
-
-    static void reply(Response& r, const Json& json) { r.set_content(json_text(json), "application/json"); }
-
-    static void refuse(Response& r, int status, const Status& error) {
-        const std::string_view type = status == 401  ? "authentication_error"
-                                      : status < 500 ? "invalid_request_error"
-                                                     : "server_error";
-        r.status = status;
-        r.set_content(sse::error_json(error.message(), type, status, error.where()), "application/json");
-    }
-
-    //! An error that is not the client's: the server is full or going down, or the model is broken.
-    static void fail(Response& r, const Status& error) {
-        const bool later = error.code() == Errc::out_of_capacity || error.code() == Errc::cancelled;
-        if (later) r.set_header("Retry-After", "1");
-        refuse(r, later ? 503 : 500, error);
-    }
-
-    static std::string httplib_reason(int status) {
-        if (status == 404) return "there is nothing at this path for this method";
-        if (status == 413) return "the body is longer than the server takes";
-        return "the request is not valid HTTP that the server takes";
-    }
+    // ---- Handlers ----
 
     //! The engine, or a reply that there is none yet.
     Engine<P>* engine(Response& r) {
@@ -133,10 +103,8 @@ private:
     template <class Handle>
     auto with_engine(Handle handle) {
         return [this, handle](const Request& q, Response& r) {
-            if (q.body.size() >
-                http_->limits().body_bytes) {  // httplib looks at Content-Length alone, which chunked bodies lack
-                return refuse(r, 413, Status(Errc::invalid_argument, "", httplib_reason(413)));
-            }
+            // httplib looks at Content-Length alone, which chunked bodies lack.
+            if (q.body.size() > http_->limits().body_bytes) return refuse(r, 413);
             if (http_->is_crowded()) {
                 return fail(r, Status(Errc::out_of_capacity, "connections", "are all in use", "try again later"));
             }
@@ -154,45 +122,6 @@ private:
                       }();
                       result.ok() ? reply(r, *result) : refuse(r, 400, result.status());
                   }));
-    }
-
-    // ---- Who may ask ----
-
-    bool admit(const Request& q, Response& r) const {
-        if (!options_.cors_origin.empty()) {
-            r.set_header("Access-Control-Allow-Origin", options_.cors_origin);
-            r.set_header("Vary", "Origin");
-            if (q.method == "OPTIONS") return answer_preflight(r);
-        }
-        if (q.has_header("Content-Encoding")) {
-            refuse(r, 415, bad_field("", "compressed bodies are not supported"));
-        } else if (q.path != "/health" && q.path != "/" && !has_key(q.get_header_value("Authorization"))) {
-            refuse(r, 401, bad_field("", "the API key is missing or wrong", "send 'Authorization: Bearer KEY'"));
-        } else {
-            return true;
-        }
-        r.set_header("Connection", "close");  // with the body unread
-        return false;
-    }
-
-    //! A browser asks, without a key, what its page may send.
-    static bool answer_preflight(Response& r) {
-        r.set_header("Access-Control-Allow-Methods", "GET, POST");
-        r.set_header("Access-Control-Allow-Headers", "Authorization, Content-Type");
-        r.set_header("Access-Control-Max-Age", "600");
-        r.status = 204;
-        return false;
-    }
-
-    bool has_key(std::string_view authorization) const {
-        if (options_.api_keys.empty()) return true;
-        constexpr std::string_view scheme = "Bearer ";
-        if (!authorization.starts_with(scheme)) return false;
-        bool found = false;
-        for (const std::string& key : options_.api_keys) {
-            found |= equal_in_constant_time(authorization.substr(scheme.size()), key);
-        }
-        return found;
     }
 
     // ---- The log ----
@@ -357,8 +286,7 @@ private:
             running->wait(there, options_.keep_alive);
             if (const auto error = running->error()) return fail(r, *error);
             r.set_header("Cache-Control", "no-cache");
-            r.set_chunked_content_provider("text/event-stream", [this, running, head](std::size_t,
-                                                                                      httplib::DataSink& out) {
+            const auto events = [this, running, head](std::size_t, httplib::DataSink& out) {
                 SseStream stream(head, [&out](std::string_view text) { return out.write(text.data(), text.size()); });
                 std::vector<SseSink<decltype(stream)>> choices;
                 for (std::size_t i = 0; i < head.choices; ++i) choices.emplace_back(stream, i);
@@ -366,7 +294,8 @@ private:
                     running->run(choices, out.is_writable, options_.keep_alive, [&] { stream.write(sse::keep_alive); });
                 if (whole) out.done();
                 return whole;
-            });
+            };
+            set_stream(q, r, "text/event-stream", events);
             return;
         }
         std::vector<openai::Choice> choices;

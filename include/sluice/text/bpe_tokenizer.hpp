@@ -19,6 +19,7 @@
 #include "sluice/core/quote.hpp"
 #include "sluice/core/status.hpp"
 #include "sluice/core/types.hpp"
+#include "sluice/io/gguf.hpp"
 #include "sluice/text/bpe_merges.hpp"
 #include "sluice/text/byte_alphabet.hpp"
 #include "sluice/text/nfc.hpp"
@@ -26,10 +27,6 @@
 #include "sluice/text/token_table.hpp"
 
 namespace sluice {
-
-//! What is done to text before it is cut into words. llama.cpp does nothing; Hugging Face's tokenizer of Qwen
-//! normalizes to NFC. They differ on decomposed text alone ("e" + U+0301).
-enum class Normalization { none, nfc };
 
 //! A token's part in the vocabulary, by its number in GGUF's tokenizer.ggml.token_type.
 enum class TokenType : std::int32_t {
@@ -54,6 +51,26 @@ struct BpeVocabulary {
 //! All special tokens (control, user_defined, unknown) are parsed when asked for and are plain text when not.
 class BpeTokenizer {
 public:
+    //! The one in a file: its keys tokenizer.ggml.*. Refuses tokenizers other than Qwen's, and all that create()
+    //! refuses.
+    static Expected<BpeTokenizer> from_gguf(const gguf::File& file, Normalization normalization = Normalization::none) {
+        const auto require = [&](std::string_view key, std::string_view supported) -> Status {
+            SLUICE_ASSIGN(const auto found, file.get<std::string_view>(key));
+            if (found == supported) return {};
+            return Status(Errc::unsupported, file.name() + ": key " + quote(key),
+                          "is " + quote(found) + "; only " + quote(supported) + " is supported",
+                          "use a Qwen3-MoE model, converted by a current converter");
+        };
+        SLUICE_TRY(require("tokenizer.ggml.model", "gpt2"));
+        SLUICE_TRY(require("tokenizer.ggml.pre", "qwen2"));
+        SLUICE_ASSIGN(const auto tokens, file.get<std::vector<std::string_view>>("tokenizer.ggml.tokens"));
+        SLUICE_ASSIGN(const auto types, file.get<std::vector<std::int32_t>>("tokenizer.ggml.token_type"));
+        SLUICE_ASSIGN(const auto merges, file.get<std::vector<std::string_view>>("tokenizer.ggml.merges"));
+        auto tokenizer = create({tokens, types, merges}, normalization);
+        if (!tokenizer.ok()) return tokenizer.status().within(file.name());
+        return tokenizer;
+    }
+
     //! Refuses, naming the token or the merge: counts that do not match, unknown types, tokens with the same bytes or
     //! none, normal tokens outside the byte alphabet, a byte without a token, merges whose parts or result are no
     //! normal tokens, and repeated merges.

@@ -11,44 +11,13 @@
 #include <vector>
 
 #include "sluice/concepts/tokenizer.hpp"
+#include "sluice/core/quote.hpp"
 #include "sluice/core/status.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/io/gguf.hpp"
-#include "sluice/text/bpe_tokenizer.hpp"
 #include "sluice/text/stop_tokens.hpp"
 
 namespace sluice {
-
-//! The byte-pair encoder in a file. Refuses tokenizers other than Qwen's, and all that BpeTokenizer::create refuses.
-inline Expected<BpeTokenizer> bpe_tokenizer(const gguf::File& file, Normalization normalization = {}) {
-    const auto require = [&](std::string_view key, std::string_view supported) -> Status {
-        SLUICE_ASSIGN(const auto found, file.get<std::string_view>(key));
-        if (found == supported) return {};
-        return Status(Errc::unsupported, file.name() + ": key " + quote(key),
-                      "is " + quote(found) + "; only " + quote(supported) + " is supported",
-                      "use a Qwen3-MoE model, converted by a current converter");
-    };
-    SLUICE_TRY(require("tokenizer.ggml.model", "gpt2"));
-    SLUICE_TRY(require("tokenizer.ggml.pre", "qwen2"));
-    SLUICE_ASSIGN(const auto tokens, file.get<std::vector<std::string_view>>("tokenizer.ggml.tokens"));
-    SLUICE_ASSIGN(const auto types, file.get<std::vector<std::int32_t>>("tokenizer.ggml.token_type"));
-    SLUICE_ASSIGN(const auto merges, file.get<std::vector<std::string_view>>("tokenizer.ggml.merges"));
-    auto tokenizer = BpeTokenizer::create({tokens, types, merges}, normalization);
-    if (!tokenizer.ok()) return tokenizer.status().within(file.name());
-    return tokenizer;
-}
-
-//! Builds a T from a file: by T::from_gguf(file) where it has one.
-template <Tokenizer T>
-Expected<T> tokenizer_from_gguf(const gguf::File& file, Normalization normalization) {
-    if constexpr (requires { T::from_gguf(file); }) {
-        return T::from_gguf(file);
-    } else {
-        static_assert(std::same_as<T, BpeTokenizer>,
-                      "a Tokenizer of your own needs static Expected<T> from_gguf(const gguf::File&)");
-        return bpe_tokenizer(file, normalization);
-    }
-}
 
 //! What a file says about text.
 template <Tokenizer T>
@@ -62,7 +31,10 @@ struct Vocabulary {
 //! Reads the keys tokenizer.ggml.* and tokenizer.chat_template; errors name the file and the key.
 template <Tokenizer T>
 Expected<Vocabulary<T>> read_vocabulary(const gguf::File& file, Normalization normalization = {}) {
-    SLUICE_ASSIGN(T tokenizer, tokenizer_from_gguf<T>(file, normalization));
+    static_assert(std::same_as<decltype(T::from_gguf(file, normalization)), Expected<T>>,
+                  "a Tokenizer needs static Expected<T> from_gguf(const gguf::File&, Normalization); "
+                  "see docs/add_a_component.md#tokenizer");
+    SLUICE_ASSIGN(T tokenizer, T::from_gguf(file, normalization));
     const auto token_at = [&](std::string_view key) -> Expected<std::optional<Token>> {
         if (file.find(key) == nullptr) return std::optional<Token>();
         SLUICE_ASSIGN(const Token token, file.get<Token>(key));

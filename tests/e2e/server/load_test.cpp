@@ -4,8 +4,10 @@
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <doctest/doctest.h>
 #include <memory>
+#include <random>
 #include <string>
 #include <sys/resource.h>
 #include <thread>
@@ -97,13 +99,13 @@ TEST_CASE("serve: a thousand clients that leave in the queue, in the prompt and 
     std::size_t left = 0;
     std::vector<double> freed;  // ms until the server has let go of all of a crowd
     // Clients come, `wait` until they are where they should be, and leave: every other one by a reset, those between
-    // with a FIN.
+    // with a FIN, half of these in HTTP/1.0.
     const auto crowds = [&](int count, std::size_t size, std::size_t prompt_tokens, auto wait) {
         for (; count > 0; --count, left += size) {
             Clients clients;
             for (std::size_t k = 0; k < size; ++k) {
                 BareClient& client = connect(clients, server);
-                client.post(completions, endless(prompt_tokens));
+                client.post(completions, endless(prompt_tokens), k % 4 == 1 ? "1.0" : "1.1");
                 if (k % 2 == 0) client.reset();
             }
             wait(clients);
@@ -135,6 +137,56 @@ TEST_CASE("serve: a thousand clients that leave in the queue, in the prompt and 
     MESSAGE(left << " left, " << cancelled << " before their end; let go of after " << median(freed) << " ms, at most "
                  << quantile(freed, 1) << "; threads " << threads << " -> " << server.count("task") << ", descriptors "
                  << descriptors << " -> " << server.count("fd"));
+}
+
+TEST_CASE("serve: of sixty-four streams with random cancels, those that stay are what each is alone") {
+    constexpr std::size_t streams = 64, tokens = 12;
+    Server server({"--parallel", "8", "-c", "128", "--queue", "64", "--prefill-chunk", "8"});
+    //! What the client of stream i has read. If it is to leave, it does so at a random time, half by impatience (in the
+    //! queue, in the prompt, between two tokens), half after some events.
+    const auto stream = [&](std::size_t i, bool is_to_leave) {
+        const std::vector<std::size_t> prompt(1 + i * 7 % 20, 300 + i);
+        const Json body = {
+            {"prompt", prompt}, {"max_tokens", tokens}, {"seed", i}, {"ignore_eos", true}, {"stream", true}};
+        std::mt19937 random(static_cast<std::uint32_t>(i));
+        auto client = server.client();
+        if (is_to_leave && i % 4 == 0) client.set_read_timeout(std::chrono::milliseconds(1 + random() % 50));
+        std::size_t enough = random() % tokens;
+        std::string text;
+        httplib::Request request;
+        request.method = "POST";
+        request.path = completions;
+        request.body = body.dump();
+        request.content_receiver = [&](const char* data, std::size_t size, std::uint64_t, std::uint64_t) {
+            text.append(data, size);
+            return !is_to_leave || enough-- > 0;
+        };
+        client.send(request);
+        return text;
+    };
+    const auto leaves = [](std::size_t i) { return i % 2 == 0; };
+    std::vector<std::string> alone(streams), together(streams);
+    for (std::size_t i = 0; i < streams; ++i) {
+        if (leaves(i)) continue;
+        alone[i] = stream(i, false);
+        REQUIRE(alone[i].ends_with("data: [DONE]\n\n"));
+    }
+    std::vector<std::thread> clients;
+    for (std::size_t i = 0; i < streams; ++i) {
+        clients.emplace_back([&, i] { together[i] = stream(i, leaves(i)); });
+    }
+    for (std::thread& client : clients) client.join();
+    for (std::size_t i = 0; i < streams; ++i) {
+        if (!leaves(i)) CHECK(text_of(events_of(together[i])) == text_of(events_of(alone[i])));
+    }
+    server.wait_for("slots_busy", 0);
+    server.wait_for("queue_depth", 0);
+    const std::uint64_t cancelled = server.metric("requests_cancelled_total");
+    CHECK(cancelled > 0);
+    CHECK(cancelled + server.metric("requests_finished_total") == streams + streams / 2);
+    server.program().send(SIGTERM);
+    CHECK(server.program().wait() == 0);
+    CHECK(server.program().err().empty());  // where a sanitizer would speak
 }
 
 TEST_CASE("serve: /health answers within 50 ms beside full slots and 1,500 clients that keep their requests back") {

@@ -201,7 +201,7 @@ TEST_CASE("serve: a second signal ends it at once") {
     client.post(chats, long_chat);
     server.wait_for("time_to_first_token_seconds_count", 1);
     const auto start = Clock::now();
-    server.program().send(SIGTERM);
+    server.program().send(SIGINT);
     const auto refused = [&] {
         return server.post(completions, R"({"prompt": "Once", "max_tokens": 1})").status == 503;
     };
@@ -215,10 +215,12 @@ TEST_CASE("serve: a client that has closed its own side gets its answer") {
     const Server server;
     for (const bool stream : {true, false}) {
         const Json body = {{"prompt", "Once"}, {"max_tokens", 100}, {"ignore_eos", true}, {"stream", stream}};
-        BareClient client(server);
-        client.post(completions, body);
-        client.end_sending();
-        CHECK(client.rest().find(stream ? "data: [DONE]" : "\"completion_tokens\":100") != std::string::npos);
+        for (const char* version : {"1.0", "1.1"}) {
+            BareClient client(server);
+            client.post(completions, body, version);
+            client.end_sending();
+            CHECK(client.rest().find(stream ? "data: [DONE]" : "\"completion_tokens\":100") != std::string::npos);
+        }
     }
 }
 

@@ -134,10 +134,10 @@ class BareClient : public BareSocket {
 public:
     explicit BareClient(const Server& server) : BareSocket(server.port()) {}
 
-    void post(const std::string& path, const Json& body) {
+    void post(const std::string& path, const Json& body, const std::string& version = "1.1") {
         const std::string text = body.dump();
-        send("POST " + path + " HTTP/1.1\r\nHost: me\r\nConnection: close\r\nContent-Length: " +
-             std::to_string(text.size()) + "\r\n\r\n" + text);
+        send("POST " + path + " HTTP/" + version +
+             "\r\nHost: me\r\nConnection: close\r\nContent-Length: " + std::to_string(text.size()) + "\r\n\r\n" + text);
     }
     //! What comes until the server closes the connection.
     std::string rest() {

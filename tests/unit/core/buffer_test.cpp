@@ -27,6 +27,7 @@ TEST_CASE("buffer: elements, parts, and moving") {
     const Buffer<int> moved = std::move(buffer);
     CHECK(moved.data() == at);
     CHECK(moved[4] == 40);
+    CHECK(buffer.size() == 0);  // NOLINT(bugprone-use-after-move): it is empty now
     CHECK(Buffer<int>().size() == 0);
 }
 

@@ -26,6 +26,14 @@ TEST_CASE("checked: products up to 2^64 - 1 and no further") {
     CHECK_FALSE(checked_mul(std::uint64_t{1} << 32U, std::uint64_t{1} << 32U));
 }
 
+TEST_CASE("checked: the size of an array is the product, or as memory that cannot be had") {
+    CHECK(array_size(3, 4, 5) == 60);
+    CHECK(array_size(0, std::size_t{1} << 40U, std::size_t{1} << 40U) == 0);
+    CHECK(array_size(std::size_t{1} << 32U, (std::size_t{1} << 32U) - 1) == most - (most >> 32U));
+    CHECK_THROWS_AS(array_size(std::size_t{1} << 32U, std::size_t{1} << 32U), std::bad_alloc);
+    CHECK_THROWS_AS(array_size(std::size_t{1} << 40U, std::size_t{1} << 20U, 16), std::bad_alloc);
+}
+
 TEST_CASE("checked: alignment rounds up, and not past 2^64") {
     CHECK(checked_align_up(0, 32) == 0);
     CHECK(checked_align_up(1, 32) == 32);

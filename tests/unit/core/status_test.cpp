@@ -58,6 +58,12 @@ TEST_CASE("status: Expected holds a value, also one that only moves, or an error
     CHECK(half_of(7).status().message() == "number: is odd");
 }
 
+TEST_CASE("status: a success without a value is an error") {
+    const Expected<int> none = Status();
+    REQUIRE(!none.ok());
+    CHECK(none.status().message() == "Expected: was given a success without a value; return a value");
+}
+
 TEST_CASE("status: SLUICE_TRY and SLUICE_ASSIGN return the first error") {
     CHECK(*quarter_of(12) == 3);
     CHECK(quarter_of(6).status().what() == "is odd");

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <doctest/doctest.h>
+#include <filesystem>
 #include <limits>
 #include <string>
 #include <tuple>
 
+#include "sluice/io/mapped_file.hpp"
 #include "unit/io/files.hpp"
 
 using namespace sluice;
@@ -54,6 +56,18 @@ bool refused(const Bytes& file, std::initializer_list<std::string_view> words) {
 }
 
 }  // namespace
+
+TEST_CASE("gguf_reader: a count of keys or tensors takes no memory before they are there") {
+    // The rest of the file is a hole, which has room for billions of records.
+    const sluice::test::TempFolder folder;
+    for (const Bytes& file : {head(0, std::uint64_t{1} << 32U), head(std::uint64_t{1} << 31U, 0)}) {
+        sluice::test::write_file(folder / "hole.gguf", file.data);
+        std::filesystem::resize_file(folder / "hole.gguf", std::uint64_t{1} << 37U);
+        const auto mapped = MappedFile::open(folder / "hole.gguf");
+        REQUIRE_MESSAGE(mapped.ok(), mapped.status().message());
+        CHECK(read_part(mapped->bytes()).status().code() == Errc::corrupt);
+    }
+}
 
 TEST_CASE("gguf_reader: a file of every value type and two tensors, version 2 and 3") {
     for (const std::uint32_t version : {2U, 3U}) {

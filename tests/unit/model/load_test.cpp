@@ -233,8 +233,10 @@ TEST_CASE("load: keys of extensions must have the value that changes nothing") {
     CHECK(read("attention.sliding_window", 0U).ok());
     CHECK(read("expert_weights_scale", 1.0F).ok());
     CHECK(read("expert_weights_norm", true).ok());
-    for (const auto& refused : {read("attention.sliding_window", 4096U), read("expert_weights_scale", 2.5F),
-                                read("expert_weights_norm", false), read("leading_dense_block_count", 1U)}) {
+    for (const auto& refused :
+         {read("attention.sliding_window", 4096U), read("expert_weights_scale", 2.5F),
+          read("expert_weights_norm", false), read("leading_dense_block_count", 1U), read("rope.scale_linear", 4.0F),
+          read("attention.causal", false), read("attention.clamp_kqv", 8.0F)}) {
         REQUIRE(!refused.ok());
         CHECK(refused.status().code() == Errc::unsupported);
         CHECK(refused.status().what().find("is supported") != std::string::npos);

@@ -84,3 +84,19 @@ TEST_CASE("rope: YaRN ramps between kept and interpolated frequencies, and scale
         }
     }
 }
+
+// Qwen3's published setting for 131,072 positions. The numbers were computed to 50 digits from the formulas of Hugging
+// Face's transformers (_compute_yarn_parameters): low and high are the pairs 23 and 40.
+TEST_CASE("rope: YaRN has the numbers that transformers computes for Qwen3's setting") {
+    const RopeScaling scaling{.kind = RopeScaling::Kind::yarn, .factor = 4.0, .original_context = 32768.0};
+    const model::RopeFrequencies rope(dim, 1e6, scaling);
+    const auto pinned = [&](std::size_t pair, double radians) {
+        CAPTURE(pair);
+        CHECK(std::fabs(rope.radians()[pair] / radians - 1.0) < 1e-13);
+    };
+    pinned(20, 0.013335214321633240257);    // kept
+    pinned(25, 0.0041317380225183927759);   // on the ramp
+    pinned(35, 0.00024625840690893867675);  // on the ramp
+    pinned(63, 3.1023444018792989152e-7);   // a quarter of the plain one
+    CHECK(rope.magnitude() == doctest::Approx(1.1386294361119890619).epsilon(1e-14));
+}

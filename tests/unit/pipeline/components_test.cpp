@@ -206,8 +206,8 @@ struct WithCountingExperts : Qwen3MoeCpu<quant::Q4_K_M> {
 // [tokenizer]
 class LetterTokenizer {  // the bytes of the file's vocabulary alone, no merges
 public:
-    static Expected<LetterTokenizer> from_gguf(const gguf::File& file) {
-        SLUICE_ASSIGN(BpeTokenizer whole, bpe_tokenizer(file));
+    static Expected<LetterTokenizer> from_gguf(const gguf::File& file, Normalization normalization) {
+        SLUICE_ASSIGN(BpeTokenizer whole, BpeTokenizer::from_gguf(file, normalization));
         return LetterTokenizer(std::move(whole));
     }
     Expected<std::vector<Token>> encode(std::string_view text, SpecialTokens) const {

@@ -2,6 +2,7 @@
 #include "sluice/pipeline/pipeline.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -82,6 +83,20 @@ GenerationResult generate(Tiny& pipeline, const std::vector<Token>& prompt, Stan
 }
 
 const std::vector<Token> prompt = {10, 200, 33, 97, 98, 5};
+
+//! Guesses one letter three times.
+struct LetterDrafter {
+    static constexpr std::size_t max_tokens = 3;
+    explicit LetterDrafter(std::size_t) {}
+    void restart() {}
+    std::span<const Token> propose(std::span<const Token>, std::size_t most) const {
+        return std::span<const Token>(guesses).first(std::min(most, guesses.size()));
+    }
+    std::array<Token, max_tokens> guesses = {letter_a, letter_a, letter_a};
+};
+struct Guessing : Qwen3MoeCpu<> {
+    using Drafter = LetterDrafter;
+};
 
 }  // namespace
 
@@ -253,6 +268,41 @@ TEST_CASE("pipeline: what the cache holds of a prompt's beginning is reused, wit
     CHECK(generate(pipeline, prompt, greedy(), after_reset, options).usage.cached_tokens == 0);
 }
 
+TEST_CASE("pipeline: guesses that a thrown exception leaves behind change nothing that comes after") {
+    struct Thrown {};
+    const TempFolder folder;
+    write_file(folder / "tiny.gguf", odd_model.draft().bytes());
+    const auto load_one = [&] {
+        auto pipeline = Pipeline<Guessing>::load(folder / "tiny.gguf", {.context = 64});
+        REQUIRE_MESSAGE(pipeline.ok(), pipeline.status().message());
+        return std::move(*pipeline);
+    };
+    const auto greedy_tokens = [](auto& pipeline, std::span<const Token> asked) {
+        Recorder sink;
+        StandardSampler sampler = greedy();
+        const auto result = pipeline.generate(asked, {.max_tokens = 8, .ignore_stop_tokens = true}, sampler, sink);
+        CHECK_MESSAGE(result.ok(), result.status().message());
+        return sink.ids;
+    };
+    const std::vector<Token> other = {7, 8, 9};
+    for (const std::vector<Token>& next : {prompt, other}) {
+        for (const bool forgets : {false, true}) {
+            auto pipeline = load_one();
+            StandardSampler sampler = always(letter_a);
+            CallbackSink sink([](const TokenEvent& event) -> Flow {
+                if (event.index == 2) throw Thrown();  // the first guess has come true, two are left
+                return Flow::go_on;
+            });
+            CHECK_THROWS_AS(
+                static_cast<void>(pipeline.generate(std::span<const Token>(prompt), {.max_tokens = 20}, sampler, sink)),
+                Thrown);
+            if (forgets) pipeline.reset();
+            auto fresh = load_one();
+            CHECK(greedy_tokens(pipeline, next) == greedy_tokens(fresh, next));
+        }
+    }
+}
+
 TEST_CASE("pipeline: each_logits gives the logits of every token") {
     const MemoryFile file(odd_model.draft());
     Runner<CoreOf<quant::Any, cpu::KvCacheF16>> runner(*file);
@@ -300,6 +350,13 @@ TEST_CASE("pipeline: load options") {
     CHECK(load(odd_model.draft(), {.context = 0, .threads = 1}).context() == 2048);
     CHECK(load(odd_model.draft(), {.context = 5000, .threads = 1}).context() == 2048);
     CHECK(load(odd_model.draft(), {.context = 64}).threads() >= 1);
+}
+
+TEST_CASE("pipeline: a model for no sequences is refused") {
+    const TempFolder folder;
+    write_file(folder / "tiny.gguf", odd_model.draft().bytes());
+    const auto none = LoadedModel<Qwen3MoeCpu<>>::load(folder / "tiny.gguf", {.context = 64}, 0);
+    CHECK(none.status().message() == "sequences: 0 leave no room for an answer; give at least one");
 }
 
 TEST_CASE("pipeline: a file that cannot be loaded says what is wrong") {

@@ -233,6 +233,22 @@ TEST_CASE("engine: an answer whose logits are broken ends with the error, and no
     CHECK(engine->state().failed == 1);
 }
 
+TEST_CASE("engine: an answer whose sampler throws ends with an error, and no other") {
+    const auto engine = engine_of<Free>(3);
+    const auto whole = request_of<Free>(prompt_of(6, 1), {.max_tokens = 20, .seed = 5});
+    const Heard expected = read_all(*submit(*engine, whole));
+    auto broken = whole;
+    broken.sampler.throws_at = 6 + 4;
+    const Channel first = submit(*engine, whole), second = submit(*engine, broken), third = submit(*engine, whole);
+    const Heard failed = read_all(*second);
+    CHECK(failed.tokens == std::vector(expected.tokens.begin(), expected.tokens.begin() + 4));
+    REQUIRE_FALSE(failed.outcome->ok());
+    CHECK(failed.outcome->status().message() == "engine: a policy has thrown: no such luck");
+    CHECK(read_all(*first).tokens == expected.tokens);
+    CHECK(read_all(*third).tokens == expected.tokens);
+    CHECK(read_all(*submit(*engine, whole)).tokens == expected.tokens);  // and its slot is whole again
+}
+
 TEST_CASE("engine: a slot's cache is reused for a prompt that begins alike, and changes nothing") {
     const auto engine = engine_of<Free>(2), fresh = engine_of<Free>(1);
     const std::vector<Token> prompt = prompt_of(40, 1);

@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <doctest/doctest.h>
 #include <list>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string>
-#include <string_view>
+#include <sys/socket.h>
 #include <thread>
 
 #include "support/bare_socket.hpp"
@@ -19,9 +21,9 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-//! A server with these limits that answers GET / with "here", POST / with its body, GET /endless for as long as
-//! somebody reads, and GET /patient after half a second if the client is still there. It refuses /refused before it has
-//! the body.
+//! A server with these limits that answers GET / with "here", POST / with its body, GET /delay with whether small
+//! pieces are sent at once, GET /parts in two parts, GET /endless for as long as somebody reads, and GET /patient after
+//! half a second if the client is still there. It refuses /refused before it has the body.
 class Listening {
 public:
     explicit Listening(const server::HttpLimits& limits) : http_(limits) {
@@ -38,6 +40,19 @@ public:
             while (client.is_alive() && Clock::now() - start < 500ms) std::this_thread::sleep_for(5ms);
             has_given_up_ = !client.is_alive();
             r.set_content("patient", "text/plain");
+        });
+        http_.Get("/delay", [](const httplib::Request& q, httplib::Response& r) {
+            int no_delay = 0;
+            socklen_t size = sizeof no_delay;
+            ::getsockopt(server::exchange_of(q)->connection.socket(), IPPROTO_TCP, TCP_NODELAY, &no_delay, &size);
+            r.set_content(no_delay == 0 ? "held back" : "at once", "text/plain");
+        });
+        http_.Get("/parts", [](const httplib::Request& q, httplib::Response& r) {
+            server::set_stream(q, r, "text/plain", [](std::size_t, httplib::DataSink& out) {
+                for (const char* part : {"one ", "two "}) out.write(part, 4);
+                out.done();
+                return true;
+            });
         });
         http_.Get("/endless", [this](const auto&, httplib::Response& r) {
             r.set_chunked_content_provider(
@@ -90,13 +105,15 @@ std::string rest(BareSocket& client) {
 
 TEST_CASE("http: headers that do not end are given up after their time, however they drip in") {
     const Listening server({.header_time = 1s});
-    BareSocket whole(server.port()), drips(server.port()), silent(server.port());
+    BareSocket whole(server.port()), drips(server.port()), silent(server.port()), idle(server.port());
     whole.send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
     CHECK(rest(whole).ends_with("\r\n\r\nhere"));
+    idle.send("GET / HTTP/1.1\r\n\r\n");
     const auto start = Clock::now();
     drips.send("GET / HTTP/1.1\r\nX-");
     while (drips.offer("x") && Clock::now() - start < 10s) std::this_thread::sleep_for(20ms);
     CHECK(rest(silent).empty());
+    CHECK(rest(idle).ends_with("\r\n\r\nhere"));  // and then nothing
     CHECK(Clock::now() - start >= 900ms);
     CHECK(Clock::now() - start < 5s);
 }
@@ -162,24 +179,48 @@ TEST_CASE("http: the last connections are for short answers") {
 }
 
 TEST_CASE("http: a client that has closed its own side gets its answer, and one that has left is found out") {
-    const Listening server({});
-    for (const char* version : {"1.0", "1.1"}) {
-        BareSocket client(server.port());
-        client.send("GET /patient HTTP/" + std::string(version) + "\r\nConnection: close\r\n\r\n");
-        client.end_sending();
-        const std::string answer = rest(client);
-        CHECK(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\n") == (std::string_view(version) == "1.1"));
-        CHECK(answer.ends_with("patient"));
+    for (const std::string version : {"1.0", "1.1"}) {
+        const Listening server({});
+        BareSocket stays(server.port());
+        stays.send("GET /patient HTTP/" + version + "\r\nConnection: close\r\n\r\n");
+        stays.end_sending();
+        const std::string answer = rest(stays);
+        CHECK(answer.starts_with("HTTP/1.1 200 OK\r\n"));
+        CHECK(answer.ends_with("\r\n\r\npatient"));
         CHECK_FALSE(server.has_given_up());
+        const auto start = Clock::now();
+        {
+            BareSocket leaves(server.port());
+            leaves.send("GET /patient HTTP/" + version + "\r\n\r\n");
+            leaves.end_properly();
+        }
+        wait_until([&] { return server.has_given_up(); });
+        CHECK(Clock::now() - start < 400ms);
     }
-    const auto start = Clock::now();
-    {
+}
+
+TEST_CASE("http: a stream is in chunks, or in HTTP/1.0 up to the connection's end") {
+    const Listening server({});
+    for (const std::string wish : {"", "Connection: close\r\n", "Connection: Keep-Alive\r\n"}) {
+        const auto start = Clock::now();
         BareSocket client(server.port());
-        client.send("GET /patient HTTP/1.1\r\n\r\n");
-        client.end_properly();
+        client.send("GET /parts HTTP/1.0\r\n" + wish + "\r\n");
+        const std::string answer = rest(client);
+        CHECK(Clock::now() - start < 5s);
+        CHECK(answer.find("Connection: close\r\n") != answer.npos);
+        CHECK(answer.find("chunked") == answer.npos);
+        CHECK(answer.ends_with("\r\n\r\none two "));
     }
-    wait_until([&] { return server.has_given_up(); });
-    CHECK(Clock::now() - start < 400ms);
+    BareSocket client(server.port());
+    client.send("GET /parts HTTP/1.1\r\nConnection: close\r\n\r\n");
+    CHECK(rest(client).ends_with("\r\n\r\n4\r\none \r\n4\r\ntwo \r\n0\r\n\r\n"));
+}
+
+TEST_CASE("http: what is written is sent at once, however small") {
+    const Listening server({});
+    BareSocket client(server.port());
+    client.send("GET /delay HTTP/1.1\r\nConnection: close\r\n\r\n");
+    CHECK(rest(client).ends_with("at once"));
 }
 
 TEST_CASE("http: the body of a refused request is not taken for the next request") {

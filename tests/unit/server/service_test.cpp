@@ -290,6 +290,43 @@ TEST_CASE("service: log-probabilities, one a token, streamed and not") {
     CHECK(legacy.at("usage").at("completion_tokens") == 4);
 }
 
+TEST_CASE("service: characters of several tokens come whole, with an event for each token") {
+    say("a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"
+        "b\xE2\x82");
+    const Served served;
+    for (const std::string& path : {chats, completions}) {
+        Json body = path == chats ? chat_with(Json::object()) : Json{{"prompt", "Hi"}, {"max_tokens", 200}};
+        const Json whole = served.answer(path, body).at("choices").at(0);
+        const std::string text = path == chats ? whole.at("message").at("content") : whole.at("text");
+        CHECK(text ==
+              "a\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80"
+              "b\xEF\xBF\xBD");
+        std::string streamed;
+        std::size_t events = 0;
+        for (const Json& chunk : served.chunks(path, body)) {  // whose parser takes whole UTF-8 only
+            const Json& choice = chunk.at("choices").at(0);
+            streamed += path == chats ? choice.at("delta").value("content", "") : choice.value("text", "");
+            ++events;
+        }
+        CHECK(streamed == text);
+        CHECK(events >= script.size() + 1);
+    }
+}
+
+TEST_CASE("service: a stop text that spans tokens ends the answer and never shows") {
+    say("Hello. ENDLESS THE END, and more");
+    const Served served;
+    const Json body = {{"prompt", "Hi"}, {"max_tokens", 200}, {"stop", {"and", "THE END"}}};
+    const Json whole = served.answer(completions, body).at("choices").at(0);
+    CHECK(whole.at("text") == "Hello. ENDLESS ");
+    CHECK(whole.at("finish_reason") == "stop");
+    std::string streamed;
+    const auto chunks = served.chunks(completions, body);
+    for (const Json& chunk : chunks) streamed += chunk.at("choices").at(0).at("text");
+    CHECK(streamed == "Hello. ENDLESS ");
+    CHECK(chunks.back().at("choices").at(0).at("finish_reason") == "stop");
+}
+
 TEST_CASE("service: a stream that is silent for long gets comments, and nothing but") {
     say("Hi");
     gate.reset();
@@ -404,8 +441,9 @@ TEST_CASE("service: a request is a line of the log, whatever became of it, witho
         return std::regex_replace(text, std::regex(" (ms|id|ttft_ms|tok_s)=[-.a-z0-9]+"), " $1");
     };
     say("Hi");
-    const auto served = std::make_unique<Served>(server::ServiceOptions{.api_keys = {"secret key"}, .log = log}, 1, 0,
-                                                 server::HttpLimits{.header_bytes = 1000});
+    const auto served =
+        std::make_unique<Served>(server::ServiceOptions{.access = {.api_keys = {"secret key"}}, .log = log}, 1, 0,
+                                 server::HttpLimits{.header_bytes = 1000});
     const httplib::Headers key = {{"Authorization", "Bearer secret key"}};
     const auto post = [&](const std::string& path, const Json& body) {
         return served->client().Post(path + "?key=secret", key, body.dump(), "application/json");
@@ -494,7 +532,7 @@ TEST_CASE("service: pages of other origins may ask only where that is allowed") 
         const auto response = closed.client().Get("/v1/models", headers);
         for (const auto& [name, value] : response->headers) CHECK_FALSE(name.starts_with("Access-Control"));
     }
-    const Served open({.api_keys = {"key"}, .cors_origin = "https://good.example"});
+    const Served open({.access = {.api_keys = {"key"}, .cors_origin = "https://good.example"}});
     const auto preflight = open.client().Options(chats.c_str(), headers);
     REQUIRE(preflight);
     CHECK(preflight->status == 204);

@@ -3,19 +3,19 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <doctest/doctest.h>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "sluice/contracts/fakes.hpp"
 #include "sluice/cpu/executor.hpp"
 #include "sluice/server/engine.hpp"
 #include "sluice/sluice.hpp"
@@ -26,73 +26,21 @@ namespace sluice::test {
 
 using namespace std::chrono_literals;
 
-//! Lets as many forward passes begin as the test allows.
-class Gate {
-public:
-    void allow(std::size_t passes) {
-        change([&] {
-            allowed_ += passes;
-            waiting_ = false;
-        });
-    }
-    void open() { allow(std::size_t{1} << 40); }
-
-    //! Waits until a pass wants to begin beyond the allowed ones.
-    void wait_until_held() {
-        std::unique_lock lock(mutex_);
-        REQUIRE(changed_.wait_for(lock, 60s, [&] { return waiting_; }));
-    }
-    void pass() {
-        std::unique_lock lock(mutex_);
-        waiting_ = allowed_ == 0;
-        changed_.notify_all();
-        changed_.wait(lock, [&] { return allowed_ > 0; });
-        waiting_ = false;
-        --allowed_;
-        ++passes_;
-    }
-    std::size_t passes() {
-        const std::lock_guard lock(mutex_);
-        return passes_;
-    }
-    void reset() {
-        change([&] { allowed_ = passes_ = 0; });
-    }
-
-private:
-    template <class F>
-    void change(F f) {
-        const std::lock_guard lock(mutex_);
-        f();
-        changed_.notify_all();
-    }
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::size_t allowed_ = 0, passes_ = 0;
-    bool waiting_ = false;
-};
-
-inline Gate gate;  // an executor is made by the loader, so it cannot be handed one
+using GatedExecutor = contracts::GatedExecutor<cpu::SerialExecutor>;
+inline contracts::Gate& gate = GatedExecutor::gate;
 
 //! Lets a case that fails end: declared after its engine, which waits for the gate in its destructor.
 struct OpenAtEnd {
     ~OpenAtEnd() { gate.open(); }
 };
 
-struct GatedExecutor : cpu::SerialExecutor {
-    template <class Region>
-    void run(Region&& region) {
-        gate.pass();
-        cpu::SerialExecutor::run(region);
-    }
-};
-
-//! StandardSampler, but the token at a position can be an error.
+//! StandardSampler, but the token at a position can be an error, or an exception.
 struct FragileSampler {
     StandardSampler sampler;
-    std::optional<std::uint32_t> breaks_at{};
+    std::optional<std::uint32_t> breaks_at{}, throws_at{};
 
     Expected<Token> sample(std::span<float> logits, const SampleContext& context) {
+        if (context.position == throws_at) throw std::runtime_error("no such luck");
         if (context.position == breaks_at) logits[3] = std::numeric_limits<float>::quiet_NaN();
         return sampler.sample(logits, context);
     }

@@ -101,7 +101,7 @@ namespace {
 
 //! A user's tokenizer: one byte, one token.
 struct ByteTokenizer {
-    static Expected<ByteTokenizer> from_gguf(const gguf::File& file) {
+    static Expected<ByteTokenizer> from_gguf(const gguf::File& file, Normalization) {
         SLUICE_TRY(file.get<std::string>("my.key"));
         return ByteTokenizer();
     }

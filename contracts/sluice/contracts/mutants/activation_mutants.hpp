@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -103,7 +104,7 @@ struct TurnsSignsAround : MutantQuantizer<TurnsSignsAround> {
 
 template <class Q, std::size_t N>
 Mutant activation_mutant(std::string_view name, std::string_view law) {
-    return {name, law, activation_law_list<Q, N>()};
+    return {std::string(name), law, activation_law_list<Q, N>()};
 }
 
 inline std::vector<Mutant> activation_mutants() {

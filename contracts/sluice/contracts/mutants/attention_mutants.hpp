@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -220,7 +221,7 @@ struct AttendsToNothing : NaiveAttention<AttendsToNothing> {
 
 template <class A>
 Mutant attention_mutant(std::string_view name, std::string_view law, std::size_t window = all_positions) {
-    return {name, law, attention_law_list<A>(window)};
+    return {std::string(name), law, attention_law_list<A>(window)};
 }
 
 inline std::vector<Mutant> attention_mutants() {

@@ -109,7 +109,7 @@ struct TemplateLosingLineBreak : BuiltInTemplate {
 
 template <class C>
 Mutant chat_template_mutant(std::string_view name, std::string_view law) {
-    return {name, law, chat_template_law_list<C>()};
+    return {std::string(name), law, chat_template_law_list<C>()};
 }
 
 inline std::vector<Mutant> chat_template_mutants() {

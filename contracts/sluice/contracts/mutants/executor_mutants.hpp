@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <type_traits>
@@ -130,9 +131,9 @@ private:
 template <Executor E>
 Mutant executor_mutant(std::string_view name, std::string_view law, std::size_t members = 3) {
     if constexpr (std::is_constructible_v<E, std::size_t>) {
-        return {name, law, executor_law_list(std::make_shared<E>(members), members)};
+        return {std::string(name), law, executor_law_list(std::make_shared<E>(members), members)};
     } else {
-        return {name, law, executor_law_list(std::make_shared<E>(), 1)};
+        return {std::string(name), law, executor_law_list(std::make_shared<E>(), 1)};
     }
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -133,27 +134,11 @@ struct LosesPartOfATeam {
     }
 };
 
-//! Members read the choices as they come in.
-class ExpertsReadingEarly {
-public:
-    ExpertsReadingEarly(const ExpertsShape& shape, cpu::ActivationForms forms) : true_(shape, forms) {}
-
-    template <Quantization Q, Team T>
-    void apply(T& team, const ExpertWeights& weights, const cpu::Activations<>& x, ChoicesOfRows choices,
-               float* output) {
-        const std::vector<ExpertChoice> early(choices.begin(), choices.end());
-        true_.template apply<Q>(team, weights, x, early, output);
-    }
-
-private:
-    cpu::SwiGluExperts<> true_;
-};
-
 }  // namespace mutants
 
 template <class E>
 Mutant experts_mutant(std::string_view name, std::string_view law) {
-    return {name, law, experts_law_list<E>()};
+    return {std::string(name), law, experts_law_list<E>()};
 }
 
 inline std::vector<Mutant> experts_mutants() {
@@ -170,7 +155,6 @@ inline std::vector<Mutant> experts_mutants() {
                                                             "experts.row_alone"),
         experts_mutant<MutantExperts<LosesPartOfATeam>>("loses a part where there are several threads",
                                                         "experts.any_team"),
-        experts_mutant<ExpertsReadingEarly>("reads the choices before the barrier", "experts.choices_after_barrier"),
         experts_mutant<MutantExperts<AddsToOutput>>("adds to what the output held", "experts.nothing_stays"),
         experts_mutant<MutantExperts<KeepsFirstResult>>("keeps a part of its first result", "experts.nothing_stays"),
         experts_mutant<MutantExperts<NormalisesAgain>>("normalises the weights again", "experts.linear_in_weights"),

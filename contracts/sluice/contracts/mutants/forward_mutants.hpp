@@ -10,6 +10,7 @@
 #include <limits>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -25,7 +26,7 @@ namespace sluice::contracts {
 
 namespace mutants {
 
-struct TrueForwardPolicies : Qwen3MoeCpu<FloatFormats> {
+struct TrueForwardPolicies : Qwen3MoeCpu<FormatsOfRandomModels> {
     using KvCache = cpu::KvCacheF32;
 };
 
@@ -98,20 +99,20 @@ inline std::vector<Mutant> forward_mutants() {
     using P = TrueForwardPolicies;
     using Model = model::Model<P>;
     const auto on_model = [](std::function<void(Model&)> change, std::string_view name, std::string_view law) {
-        return Mutant{name, law, forward_law_list(forward_opener<P>(std::move(change)))};
+        return Mutant{std::string(name), law, forward_law_list(forward_opener<P>(std::move(change)))};
     };
     const auto with_router = [](ExpertFault fault, std::string_view name, std::string_view law) {
         const auto open = [fault, open = forward_opener<WithFaultyRouter>()](const auto& file, const auto& setup) {
             FaultyRouter::next_fault = fault;
             return open(file, setup);
         };
-        return Mutant{name, law, forward_law_list(open)};
+        return Mutant{std::string(name), law, forward_law_list(open)};
     };
     const auto faulty = [](ForwardFault fault, std::string_view name, std::string_view law) {
         const auto open = [fault, open = forward_opener<P>()](const auto& file, const auto& setup) {
             return std::make_unique<FaultyForward>(open(file, setup), fault, setup);
         };
-        return Mutant{name, law, forward_law_list(open)};
+        return Mutant{std::string(name), law, forward_law_list(open)};
     };
 
     const auto no_qk_norm = [](Model& model) {
@@ -121,6 +122,7 @@ inline std::vector<Mutant> forward_mutants() {
         }
     };
     const auto usual_base = [](Model& model) { model.hyperparameters.rope_theta = 1e4; };
+    const auto unscaled = [](Model& model) { model.hyperparameters.rope_scaling = {}; };
     const auto first_layers_format = [](Model& model) {
         const auto format = model.weights.layers.front().experts.down.format;
         for (auto& layer : model.weights.layers) layer.experts.down.format = format;
@@ -168,6 +170,7 @@ inline std::vector<Mutant> forward_mutants() {
         with_router(ExpertFault::weighs_alike, "adds the experts up with one weight", definition),
         on_model(no_qk_norm, "takes the weights of the q/k norm for ones", definition),
         on_model(usual_base, "takes 10000 for the rotary base of every file", definition),
+        on_model(unscaled, "forgets the scaling of the rotary embedding", definition),
         on_model(first_layers_format, "reads all down matrices in the first layer's format", definition),
         faulty(by_threads, "adds up in another order on several threads", "forward.threads_change_nothing"),
         faulty(by_batch, "adds up in another order in small batches", "forward.batches_change_nothing"),

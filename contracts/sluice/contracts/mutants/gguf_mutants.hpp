@@ -171,7 +171,7 @@ inline std::vector<Mutant> gguf_mutants() {
     using mutants::PlainGguf;
     using Fault = mutants::GgufFault;
     const auto mutant = [](Fault fault, std::string_view name, std::string_view law) {
-        return Mutant{name, law, gguf_law_list(PlainGguf::reader(fault))};
+        return Mutant{std::string(name), law, gguf_law_list(PlainGguf::reader(fault))};
     };
     const auto numbers = "gguf.numbers_that_do_not_fit_are_errors";
     return {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -108,6 +109,21 @@ struct WritesFirstHead : TrueCache {
     }
 };
 
+//! Strides key/value heads as if they were as many as a query's, twice the number.
+struct StridesByQueryHeads : TrueCache {
+    using TrueCache::TrueCache;
+    void write(KvHead head, std::size_t position, const float* key, const float* value) {
+        TrueCache::write(strided(head), position, key, value);
+    }
+    Handle key(KvHead head, std::size_t position) const { return TrueCache::key(strided(head), position); }
+    Handle value(KvHead head, std::size_t position) const { return TrueCache::value(strided(head), position); }
+
+private:
+    KvHead strided(KvHead head) const {
+        return {head.layer, head.sequence, head.kv_head * 2 % std::max<std::size_t>(shape().kv_heads, 1)};
+    }
+};
+
 struct SharesLayers : TrueCache {
     using TrueCache::TrueCache;
     void write(KvHead head, std::size_t position, const float* key, const float* value) {
@@ -185,7 +201,7 @@ private:
 
 template <KvCache Cache>
 Mutant kv_cache_mutant(std::string_view name, std::string_view law, Stored stored = stored_as_it_is) {
-    return {name, law, kv_cache_law_list<Cache>(stored)};
+    return {std::string(name), law, kv_cache_law_list<Cache>(stored)};
 }
 
 inline std::vector<Mutant> kv_cache_mutants() {
@@ -201,6 +217,7 @@ inline std::vector<Mutant> kv_cache_mutants() {
         kv_cache_mutant<LoadsOtherwiseInVectors>("loads other numbers into vectors",
                                                  "kv_cache.same_bits_on_every_back_end"),
         kv_cache_mutant<WritesFirstHead>("writes to head 0 always", apart),
+        kv_cache_mutant<StridesByQueryHeads>("strides heads by the width of a query", apart),
         kv_cache_mutant<SharesLayers>("writes to the layers behind, too", apart),
         kv_cache_mutant<WrapsOneEarly>("wraps one position early", apart),
         kv_cache_mutant<TruncatesOneShort>("truncates one short", length),

@@ -23,6 +23,10 @@ inline std::vector<Mutant> load_mutants(const LoadModel& load) {
     const auto by_name = [=](const gguf::File& file) {
         return architecture(file) == "qwen3moe" ? Status() : load(file);
     };
+    const auto without_q_norm = [=](const gguf::File& file) {
+        const Status status = load(file);
+        return status.message().find("attn_q_norm") == std::string::npos ? status : Status();
+    };
     const auto any_fault = [=](const gguf::File& file) {
         return load(file).ok() ? Status() : Status(Errc::corrupt, "file", "is not right");
     };
@@ -33,6 +37,7 @@ inline std::vector<Mutant> load_mutants(const LoadModel& load) {
         {"takes siblings for the architecture", only, load_law_list(siblings)},
         {"does not tell what is wrong", only, load_law_list(any_fault)},
         {"believes the architecture's name alone", "load.every_tensor_is_needed", load_law_list(by_name)},
+        {"does without attn_q_norm", "load.every_tensor_is_needed", load_law_list(without_q_norm)},
         {"believes the architecture's name alone", "load.every_tensor_is_read", load_law_list(by_name)},
     };
 }

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "sluice/contracts/matmul_laws.hpp"
@@ -20,13 +22,6 @@ namespace mutants {
 using TrueKernels = CpuKernels<>;
 template <BlockFormat F>
 using Columns = std::span<const cpu::Column<typename F::Activation>>;
-
-struct LosesLastRow : TrueKernels {
-    template <BlockFormat F>
-    static void multiply(const Matrix& weights, std::size_t first, std::size_t last, Columns<F> columns) {
-        TrueKernels::multiply<F>(weights, first, std::max(last, first + 1) - 1, columns);
-    }
-};
 
 struct RepeatsFirstColumn : TrueKernels {
     template <BlockFormat F>
@@ -112,15 +107,25 @@ struct InterleavesWholeTilesOnly : TrueKernels {
 
 template <class K, BlockFormat F>
 Mutant matmul_mutant(std::string_view name, std::string_view law) {
-    return {name, law, matmul_law_list<K, F>()};
+    return {std::string(name), law, matmul_law_list<K, F>()};
+}
+
+//! Of true kernels; the format's name ends the mutant's.
+inline Mutant losing_last_row(const detail::AnyKernels& right) {
+    using namespace detail;
+    AnyKernels wrong = right;
+    wrong.multiply = [right](const Matrix& weights, std::size_t first, std::size_t last,
+                             const std::vector<ActivationRow>& x,
+                             Outputs& y) { right.multiply(weights, first, std::max(last, first + 1) - 1, x, y); };
+    return {"loses the last row of " + std::string(right.format.name), "matmul.bits_of_dot_reference",
+            matmul_law_list(wrong)};
 }
 
 inline std::vector<Mutant> matmul_mutants() {
     using namespace mutants;
     using quant::F32, quant::Q4_K, quant::Q8_0;
     const auto bits = "matmul.bits_of_dot_reference", only = "matmul.writes_only_its_rows";
-    return {
-        matmul_mutant<LosesLastRow, Q4_K>("loses the last row", bits),
+    std::vector<Mutant> all = {
         matmul_mutant<RepeatsFirstColumn, Q8_0>("gives the fifth column the first one's products", bits),
         matmul_mutant<IgnoresFirstRow, Q4_K>("ignores where its rows begin", bits),
         matmul_mutant<LosesTailOfRow, F32>("loses what follows the last sixteen elements", bits),
@@ -129,6 +134,10 @@ inline std::vector<Mutant> matmul_mutants() {
         matmul_mutant<WritesWholeTiles, Q4_K>("writes whole tiles", only),
         matmul_mutant<InterleavesWholeTilesOnly, Q4_K>("interleaves whole tiles only", "matmul.interleaved_bits"),
     };
+    [&]<class... F>(std::type_identity<quant::OneOf<F...>>) {
+        (all.push_back(losing_last_row(detail::AnyKernels::of<TrueKernels, F>())), ...);
+    }(std::type_identity<quant::Any>());
+    return all;
 }
 
 }  // namespace sluice::contracts

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -176,7 +177,7 @@ struct LosesLastOfSeveral {
 
 template <class R>
 Mutant rope_mutant(std::string_view name, std::string_view law) {
-    return {name, law, rope_law_list<R>()};
+    return {std::string(name), law, rope_law_list<R>()};
 }
 
 inline std::vector<Mutant> rope_mutants() {
@@ -198,7 +199,7 @@ inline std::vector<Mutant> rope_mutants() {
 
 template <class N>
 Mutant rms_norm_mutant(std::string_view name, std::string_view law) {
-    return {name, law, rms_norm_law_list<N>()};
+    return {std::string(name), law, rms_norm_law_list<N>()};
 }
 
 inline std::vector<Mutant> rms_norm_mutants() {
@@ -217,7 +218,7 @@ inline std::vector<Mutant> rms_norm_mutants() {
 
 template <class S>
 Mutant swiglu_mutant(std::string_view name, std::string_view law) {
-    return {name, law, swiglu_law_list<S>()};
+    return {std::string(name), law, swiglu_law_list<S>()};
 }
 
 inline std::vector<Mutant> swiglu_mutants() {

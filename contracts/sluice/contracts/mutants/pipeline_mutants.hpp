@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -137,6 +138,23 @@ inline Answer cutting_prompts(AnyPipeline& pipe, Request asked) {
     return asked.of(pipe);
 }
 
+//! Takes a stop token as the last one allowed for the budget's end.
+inline Answer counting_last_stop_as_length(AnyPipeline& pipe, const Request& asked) {
+    Answer answer = asked.of(pipe);
+    const bool was_last = answer.ok() && answer->usage.completion_tokens == asked.options.max_tokens;
+    if (was_last && answer->finish_reason == FinishReason::stop_token) answer->finish_reason = FinishReason::max_tokens;
+    return answer;
+}
+
+//! Runs on behind the second stop token.
+inline Answer knowing_one_stop_token(AnyPipeline& pipe, Request asked) {
+    RecordingSink heard;
+    static_cast<void>(pipe.generate(asked.prompt, asked.options, asked.sampler, heard));
+    const bool second = !heard.ids.empty() && heard.ids.back() == pipe.find_special("<|endoftext|>");
+    asked.options.ignore_stop_tokens = asked.options.ignore_stop_tokens || second;
+    return asked.of(pipe);
+}
+
 //! Computes the whole text anew for each token.
 inline Answer recomputing_each_token(AnyPipeline& pipe, Request asked) {
     const std::size_t count = asked.options.max_tokens;
@@ -206,11 +224,11 @@ inline std::vector<Mutant> pipeline_mutants(const std::filesystem::path& model) 
         const auto open = [fault, open = opener<TruePolicies>(model)](const LoadOptions& options) {
             return std::make_unique<FaultyPipeline>(open(options), fault);
         };
-        return Mutant{name, law, pipeline_law_list(open, cases)};
+        return Mutant{std::string(name), law, pipeline_law_list(open, cases)};
     };
     const auto with_cache = [&](CacheFault fault, std::string_view name, std::string_view law) {
         FaultyCache::next_fault = fault;
-        return Mutant{name, law, pipeline_law_list(opener<WithFaultyCache>(model), cases)};
+        return Mutant{std::string(name), law, pipeline_law_list(opener<WithFaultyCache>(model), cases)};
     };
     using Options = GenerateOptions;
     using Prompt = std::span<const Token>;
@@ -244,6 +262,9 @@ inline std::vector<Mutant> pipeline_mutants(const std::filesystem::path& model) 
         faulty(with_answer(without_cached), "does not count cached tokens", "pipeline.usage_counts"),
         faulty(with_answer(length_always), "gives one reason for all ends", "pipeline.finish_reasons"),
         faulty(with_options(no_stop_token), "runs on behind a stop token", "pipeline.finish_reasons"),
+        faulty(counting_last_stop_as_length, "counts a stop token as the last allowed one for the budget's end",
+               "pipeline.finish_reasons"),
+        faulty(knowing_one_stop_token, "knows the first stop token only", "pipeline.finish_reasons"),
         faulty(with_options(no_stop), "ignores stop strings", "pipeline.stop_string_is_not_shown"),
         faulty(cutting_prompts, "cuts a prompt that is too long", bad),
         faulty(with_ear<SilentAboutErrors>, "tells the sink of no error", bad),

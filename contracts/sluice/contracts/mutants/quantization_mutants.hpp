@@ -7,7 +7,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "sluice/contracts/mutant.hpp"
@@ -39,13 +42,6 @@ struct ReversesFifthBits : quant::Q5_0 {
     static Levels unpack(Block block) {
         std::reverse(block.high, block.high + 4);
         return Q5_0::unpack(block);
-    }
-};
-
-struct DropsSigns : quant::Q8_0 {
-    static Levels unpack(Block block) {
-        for (auto& q : block.q) q &= 127;
-        return Q8_0::unpack(block);
     }
 };
 
@@ -94,18 +90,6 @@ struct FlushesSubnormals : quant::F16 {
     static float decode(Block value) { return F16::decode((value.bits & 0x7C00) == 0 ? Half{0} : value); }
 };
 
-struct TakesQ6_KForQ4_K : quant::Q6_K {
-    static constexpr quant::Format format = quant::Format::Q4_K;
-};
-
-struct HidesInfiniteScale : quant::Q4_0 {
-    static Levels unpack(const Block& block) {
-        Levels levels = Q4_0::unpack(block);
-        if (!std::isfinite(levels.d)) levels.d = 0.0F;
-        return levels;
-    }
-};
-
 struct EncodesWithoutFifthBits : quant::Q5_0 {
     static Block encode(const float* x) {
         Block block = Q5_0::encode(x);
@@ -149,23 +133,6 @@ struct DividesByZeroRange : quant::Q6_K {
     }
 };
 
-struct SkipsBadNumbers : quant::Q8_0 {
-    static Block encode(const float* x) {
-        float good[32];
-        for (std::size_t i = 0; i < 32; ++i) good[i] = std::isfinite(x[i]) ? x[i] : 0.0F;
-        return Q8_0::encode(good);
-    }
-};
-
-struct EncodesByFormerScale : quant::Q8_0 {
-    static Block encode(const float* x) {
-        static thread_local Half former{0};
-        Block block = Q8_0::encode(x);
-        std::swap(block.d, former);
-        return block;
-    }
-};
-
 struct RoundsTowardsZero : quant::BF16 {
     static Block encode(float x) { return {static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(x) >> 16)}; }
 };
@@ -178,36 +145,90 @@ struct LosesSubnormals : quant::F16 {
 
 template <BlockFormat F>
 Mutant quantization_mutant(std::string_view name, std::string_view law) {
-    return {name, law, quantization_law_list<F>()};
+    return {std::string(name), law, quantization_law_list<F>()};
+}
+
+//! The faults that any format can have; the format's name ends that of the mutant.
+inline void add_mutants_of(const detail::AnyFormat& right, std::vector<Mutant>& mutants) {
+    using detail::ActivationRow, detail::AnyFormat, detail::BlockBytes;
+    const auto add = [&](const AnyFormat& wrong, std::string_view fault, std::string_view law) {
+        mutants.push_back({std::string(fault) + " " + std::string(right.name), law,
+                           quantization_law_list(wrong, oracle::layout_of(right.format))});
+    };
+    const auto without_bad_numbers = [](std::vector<float> x) {
+        for (float& v : x) v = std::isfinite(v) ? v : 0.0F;
+        return x;
+    };
+
+    AnyFormat wrong = right;
+    ++wrong.block_bytes;
+    add(wrong, "counts a byte too many in blocks of", "quantization.block_facts");
+
+    wrong = right;
+    wrong.decode = [right](const BlockBytes& block) {
+        std::vector<float> x = right.decode(block);
+        for (float& v : x) v = std::fabs(v);
+        return x;
+    };
+    add(wrong, "drops the signs of", "quantization.decodes_published_layout");
+
+    wrong = right;
+    wrong.dot = [right](const unsigned char* row, std::size_t k, const ActivationRow& x) {
+        return right.dot(row, k - right.block_size, x);
+    };
+    add(wrong, "leaves the last block out of products of", "quantization.dot_product");
+
+    wrong = right;
+    wrong.encode = [right](std::vector<float> x) {
+        for (float& v : x) v *= 2.0F;
+        return right.encode(x);
+    };
+    add(wrong, "encodes numbers twice as large in",
+        right.is_float() ? "quantization.encodes_to_nearest" : "quantization.encoding_error");
+    if (right.is_float()) return;
+
+    wrong = right;
+    wrong.decode = [=](const BlockBytes& block) { return without_bad_numbers(right.decode(block)); };
+    add(wrong, "reads infinite scales as zero in", "quantization.bad_scales_show");
+
+    wrong = right;
+    wrong.encode = [=](const std::vector<float>& x) { return right.encode(without_bad_numbers(x)); };
+    add(wrong, "encodes NaN as zero in", "quantization.bad_numbers_show");
+
+    wrong = right;
+    wrong.encode = [right, former = BlockBytes(right.block_bytes)](const std::vector<float>& x) mutable {
+        return std::exchange(former, right.encode(x));
+    };
+    add(wrong, "encodes the block before in", "quantization.encodes_alike");
 }
 
 inline std::vector<Mutant> quantization_mutants() {
     using namespace mutants;
-    const auto layout = "quantization.decodes_published_layout", error = "quantization.encoding_error";
-    return {
-        quantization_mutant<TakesQ6_KForQ4_K>("takes Q6_K for Q4_K", "quantization.block_facts"),
+    const auto layout = "quantization.decodes_published_layout", error = "quantization.encoding_error",
+               any = "quantization.encodes_any_finite_numbers";
+    std::vector<Mutant> all = {
         quantization_mutant<SwapsNibbles>("swaps the nibbles of Q4_0", layout),
         quantization_mutant<CentresAtSeven>("takes 7 for the middle of Q4_0", layout),
         quantization_mutant<ReversesFifthBits>("reads Q5_0's fifth bits big-endian", layout),
-        quantization_mutant<DropsSigns>("drops the signs of Q8_0", layout),
         quantization_mutant<DropsScaleTops>("drops the upper bits of Q4_K's scales 4 to 7", layout),
         quantization_mutant<SwapsScaleAndMin>("swaps d and dmin of Q4_K", layout),
+        quantization_mutant<AddsMinimum>("adds the minimum of Q4_K", layout),
         quantization_mutant<TakesFifthBitsOfFirstGroup>("gives all groups of Q5_K the first one's fifth bits", layout),
         quantization_mutant<SharesScalesInPairs>("reads a scale of Q6_K for each 32", layout),
-        quantization_mutant<FlushesSubnormals>("reads subnormal halves as zero", layout),
-        quantization_mutant<AddsMinimum>("adds the minimum", "quantization.dot_product"),
-        quantization_mutant<HidesInfiniteScale>("reads an infinite scale as zero", "quantization.bad_scales_show"),
-        quantization_mutant<EncodesWithoutFifthBits>("sets all fifth bits", error),
-        quantization_mutant<EncodesInSteepSteps>("encodes in steps of eight levels", error),
-        quantization_mutant<EncodesWithoutMinimum>("encodes without the minimum", error),
-        quantization_mutant<LetsScaleOverflow>("lets the scale overflow", "quantization.encodes_any_finite_numbers"),
-        quantization_mutant<DividesByZeroRange>("divides by the range of zeros",
-                                                "quantization.encodes_any_finite_numbers"),
-        quantization_mutant<SkipsBadNumbers>("encodes NaN as zero", "quantization.bad_numbers_show"),
-        quantization_mutant<EncodesByFormerScale>("stores the scale of the block before", "quantization.encodes_alike"),
-        quantization_mutant<RoundsTowardsZero>("rounds towards zero", "quantization.encodes_to_nearest"),
-        quantization_mutant<LosesSubnormals>("encodes subnormals as zero", "quantization.keeps_its_own_numbers"),
+        quantization_mutant<FlushesSubnormals>("reads subnormal numbers of F16 as zero", layout),
+        quantization_mutant<EncodesWithoutFifthBits>("sets all fifth bits of Q5_0", error),
+        quantization_mutant<EncodesInSteepSteps>("encodes in steps of eight levels of Q8_0", error),
+        quantization_mutant<EncodesWithoutMinimum>("encodes without the minimum of Q4_K", error),
+        quantization_mutant<LetsScaleOverflow>("lets the scale of Q8_0 overflow", any),
+        quantization_mutant<DividesByZeroRange>("divides by the range of zeros in Q6_K", any),
+        quantization_mutant<RoundsTowardsZero>("rounds towards zero in BF16", "quantization.encodes_to_nearest"),
+        quantization_mutant<LosesSubnormals>("encodes subnormal numbers of F16 as zero",
+                                             "quantization.keeps_its_own_numbers"),
     };
+    [&]<class... F>(std::type_identity<quant::OneOf<F...>>) {
+        (add_mutants_of(detail::AnyFormat::of<F>(), all), ...);
+    }(std::type_identity<quant::Any>());
+    return all;
 }
 
 }  // namespace sluice::contracts

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -163,7 +164,7 @@ struct RouterUniform {
 
 template <Router R>
 Mutant router_mutant(std::string_view name, std::string_view law, RouterWeights weights = RouterWeights::renormalised) {
-    return {name, law, router_law_list<R>(weights)};
+    return {std::string(name), law, router_law_list<R>(weights)};
 }
 
 inline std::vector<Mutant> router_mutants() {

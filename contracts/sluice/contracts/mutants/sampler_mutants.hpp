@@ -7,7 +7,9 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -23,40 +25,43 @@ namespace sluice::contracts {
 
 namespace mutants {
 
-//! The standard sampler, between a change of its parameters, of what it is given, and of what it answers; a Mutation
-//! has one of the three.
-template <class Mutation>
-class MutantSampler {
-public:
-    static Expected<MutantSampler> make(SamplingParams params) {
-        if constexpr (requires { Mutation::change(params); }) Mutation::change(params);
-        SLUICE_ASSIGN(StandardSampler sampler, make_standard_sampler(params));
-        return MutantSampler(std::move(sampler), params);
-    }
+using LogitRow = std::vector<float>;
+
+//! The standard sampler, between a change of what it is given and of what it answers.
+struct SamplerBetween {
+    StandardSampler sampler;
+    SamplingParams params;
+    std::function<void(const SamplingParams&, std::span<float>, SampleContext&)> before;
+    std::function<Expected<Token>(const SamplingParams&, const LogitRow&, std::span<float>, Expected<Token>)> after;
 
     Expected<Token> sample(std::span<float> logits, SampleContext context) {
-        if constexpr (requires { mutation_.before(params_, logits, context); }) {
-            mutation_.before(params_, logits, context);
-        }
-        const std::vector<float> row(logits.begin(), logits.end());
-        const Expected<Token> token = true_.sample(logits, context);
-        if constexpr (requires { mutation_.after(params_, row, logits, token); }) {
-            return mutation_.after(params_, row, logits, token);
-        } else {
-            return token;
-        }
+        if (before) before(params, logits, context);
+        const LogitRow row(logits.begin(), logits.end());
+        const Expected<Token> token = sampler.sample(logits, context);
+        return after ? after(params, row, logits, token) : token;
     }
-
-private:
-    MutantSampler(StandardSampler sampler, SamplingParams params)
-        : true_(std::move(sampler)), params_(std::move(params)) {}
-
-    StandardSampler true_;
-    SamplingParams params_;
-    Mutation mutation_{};
 };
 
-using LogitRow = std::vector<float>;
+//! One with a Mutation, which changes the parameters, what the sampler is given, or what it answers.
+template <class Mutation>
+struct MutantSampler {
+    static Expected<SamplerBetween> make(SamplingParams params) {
+        if constexpr (requires { Mutation::change(params); }) Mutation::change(params);
+        SLUICE_ASSIGN(StandardSampler sampler, make_standard_sampler(params));
+        SamplerBetween mutant{std::move(sampler), std::move(params), {}, {}};
+        if constexpr (requires { &Mutation::before; }) {
+            mutant.before = [mutation = Mutation()](const SamplingParams& by, std::span<float> logits,
+                                                    SampleContext& context) mutable {
+                mutation.before(by, logits, context);
+            };
+        }
+        if constexpr (requires { &Mutation::after; }) {
+            mutant.after = [](const SamplingParams& by, const LogitRow& row, std::span<float> logits,
+                              Expected<Token> token) { return Mutation().after(by, row, logits, std::move(token)); };
+        }
+        return mutant;
+    }
+};
 
 struct CountsFromOne {
     Expected<Token> after(const SamplingParams&, const LogitRow&, std::span<float>, Expected<Token> token) const {
@@ -197,9 +202,10 @@ using PenaltiesLast = ChainOf<Temperature, TopK, TopP, MinP, Rep, Pres, LogitBia
 
 }  // namespace mutants
 
-template <Sampler S>
+//! Of an S with static make(params).
+template <class S>
 Mutant sampler_mutant(std::string_view name, std::string_view law) {
-    return {name, law, sampler_law_list<S>([](const SamplingParams& params) { return S::make(params); })};
+    return {std::string(name), law, sampler_law_list(any_sampler(S::make))};
 }
 
 inline std::vector<Mutant> sampler_mutants() {

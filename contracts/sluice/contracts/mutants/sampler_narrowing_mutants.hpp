@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -142,7 +143,7 @@ struct MinPZeroAsTenth : MinP {
 
 template <SamplerStage S>
 Mutant temperature_mutant(std::string_view name, std::string_view law) {
-    return {name, law, temperature_law_list<S>()};
+    return {std::string(name), law, temperature_law_list<S>()};
 }
 
 inline std::vector<Mutant> temperature_mutants() {
@@ -158,7 +159,7 @@ inline std::vector<Mutant> temperature_mutants() {
 
 template <SamplerStage S>
 Mutant top_k_mutant(std::string_view name, std::string_view law) {
-    return {name, law, top_k_law_list<S>()};
+    return {std::string(name), law, top_k_law_list<S>()};
 }
 
 inline std::vector<Mutant> top_k_mutants() {
@@ -174,7 +175,7 @@ inline std::vector<Mutant> top_k_mutants() {
 
 template <SamplerStage S>
 Mutant top_p_mutant(std::string_view name, std::string_view law) {
-    return {name, law, top_p_law_list<S>()};
+    return {std::string(name), law, top_p_law_list<S>()};
 }
 
 inline std::vector<Mutant> top_p_mutants() {
@@ -190,7 +191,7 @@ inline std::vector<Mutant> top_p_mutants() {
 
 template <SamplerStage S>
 Mutant min_p_mutant(std::string_view name, std::string_view law) {
-    return {name, law, min_p_law_list<S>()};
+    return {std::string(name), law, min_p_law_list<S>()};
 }
 
 inline std::vector<Mutant> min_p_mutants() {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -161,7 +162,7 @@ struct BiasSkippingForeignTokens : LogitBias {
 
 template <SamplerStage S>
 Mutant repetition_penalty_mutant(std::string_view name, std::string_view law) {
-    return {name, law, repetition_penalty_law_list<S>()};
+    return {std::string(name), law, repetition_penalty_law_list<S>()};
 }
 
 inline std::vector<Mutant> repetition_penalty_mutants() {
@@ -189,7 +190,7 @@ inline std::vector<Mutant> repetition_penalty_mutants() {
 
 template <SamplerStage S>
 Mutant presence_frequency_mutant(std::string_view name, std::string_view law) {
-    return {name, law, presence_frequency_law_list<S>()};
+    return {std::string(name), law, presence_frequency_law_list<S>()};
 }
 
 inline std::vector<Mutant> presence_frequency_mutants() {
@@ -208,7 +209,7 @@ inline std::vector<Mutant> presence_frequency_mutants() {
 
 template <SamplerStage S>
 Mutant logit_bias_mutant(std::string_view name, std::string_view law) {
-    return {name, law, logit_bias_law_list<S>()};
+    return {std::string(name), law, logit_bias_law_list<S>()};
 }
 
 inline std::vector<Mutant> logit_bias_mutants() {

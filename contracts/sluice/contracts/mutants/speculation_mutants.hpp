@@ -163,7 +163,7 @@ inline std::vector<Mutant> speculation_mutants(const std::filesystem::path& mode
     using namespace mutants;
     using Fault = SpeculationFault;
     const auto mutant = [&](Fault fault, std::string_view name, std::string_view law) {
-        return Mutant{name, law,
+        return Mutant{std::string(name), law,
                       speculation_law_list(opener<TruePolicies>(model), PlainSpeculation::opener(model, fault), 200)};
     };
     const std::string_view answer = "speculation.same_answer", end = "speculation.same_end",

@@ -183,7 +183,7 @@ struct ChannelDroppingAtEnd : ChannelSink {
 
 template <WiredSink W>
 Mutant stream_sink_mutant(std::string_view name, std::string_view law) {
-    return {name, law, stream_sink_law_list<W>()};
+    return {std::string(name), law, stream_sink_law_list<W>()};
 }
 
 inline std::vector<Mutant> stream_sink_mutants() {

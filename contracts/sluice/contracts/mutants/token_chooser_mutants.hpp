@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <string>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -147,7 +148,7 @@ private:
 
 template <TokenChooser Chooser>
 Mutant greedy_mutant(std::string_view name, std::string_view law) {
-    return {name, law, greedy_law_list<Chooser>()};
+    return {std::string(name), law, greedy_law_list<Chooser>()};
 }
 
 inline std::vector<Mutant> greedy_mutants() {
@@ -160,7 +161,7 @@ inline std::vector<Mutant> greedy_mutants() {
 
 template <TokenChooser Chooser>
 Mutant multinomial_mutant(std::string_view name, std::string_view law) {
-    return {name, law, multinomial_law_list<Chooser>()};
+    return {std::string(name), law, multinomial_law_list<Chooser>()};
 }
 
 inline std::vector<Mutant> multinomial_mutants() {

@@ -97,33 +97,33 @@ struct TokenizerWrappingIds : BpeTokenizer {
     }
 };
 
-//! Byte-pair encoding of words that merge(word, ranks) cuts into pieces, ranks being those of the merges' results.
-template <class Rule>
-class BpeBy {
-public:
-    using Ranks = std::map<std::pair<std::string, std::string>, std::size_t>;
+//! Whether a pair with a rule of this rank is merged before one to its left with a rule of that rank.
+using MergesBefore = bool (*)(std::size_t rank, std::size_t best);
+using WordEnd = std::size_t (*)(std::string_view text, std::size_t at);
 
-    static Expected<BpeBy> create(const BpeVocabulary& vocabulary, Normalization) {
-        BpeBy made;
+//! Byte-pair encoding the plain way, of words and by an order that may be wrong ones.
+class PlainBpe {
+public:
+    PlainBpe(const BpeVocabulary& vocabulary, WordEnd word_end, MergesBefore before)
+        : word_end_(word_end), before_(before) {
         for (const std::string_view token : vocabulary.tokens) {
-            made.pieces_.push_back(*byte_alphabet::to_bytes(token));
-            made.ids_.emplace(made.pieces_.back(), static_cast<Token>(made.ids_.size()));
+            pieces_.push_back(*byte_alphabet::to_bytes(token));
+            ids_.emplace(pieces_.back(), static_cast<Token>(ids_.size()));
         }
         for (const std::string_view rule : vocabulary.merges) {
             const std::size_t space = rule.find(' ');
-            made.ranks_.emplace(std::pair(*byte_alphabet::to_bytes(rule.substr(0, space)),
-                                          *byte_alphabet::to_bytes(rule.substr(space + 1))),
-                                made.ranks_.size());
+            ranks_.emplace(std::pair(*byte_alphabet::to_bytes(rule.substr(0, space)),
+                                     *byte_alphabet::to_bytes(rule.substr(space + 1))),
+                           ranks_.size());
         }
-        return made;
     }
     Encoded encode(std::string_view text, SpecialTokens) const {
         std::vector<Token> tokens;
         for (std::size_t at = 0; at < text.size();) {
-            const std::size_t end = Rule::word_end(text, at);
-            std::vector<std::string> parts;
+            const std::size_t end = word_end_(text, at);
+            Parts parts;
             for (const char byte : text.substr(at, end - at)) parts.emplace_back(1, byte);
-            for (std::size_t i = Rule::next(parts, ranks_); i != parts.size(); i = Rule::next(parts, ranks_)) {
+            for (std::size_t i = next_pair(parts); i != parts.size(); i = next_pair(parts)) {
                 parts[i] += parts[i + 1];
                 parts.erase(parts.begin() + static_cast<std::ptrdiff_t>(i) + 1);
             }
@@ -134,61 +134,50 @@ public:
     }
     std::string_view piece(Token token) const { return pieces_.at(static_cast<std::size_t>(token)); }
 
+    void forget_rules_behind(char byte) {
+        std::erase_if(ranks_, [byte](const auto& rule) { return rule.first.first.ends_with(byte); });
+    }
+
 private:
+    using Parts = std::vector<std::string>;
+
+    //! The pair to merge next; parts.size() if there is none.
+    std::size_t next_pair(const Parts& parts) const {
+        std::size_t best = parts.size(), best_rank = 0;
+        for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+            const auto rank = ranks_.find({parts[i], parts[i + 1]});
+            if (rank == ranks_.end() || (best != parts.size() && !before_(rank->second, best_rank))) continue;
+            best = i;
+            best_rank = rank->second;
+        }
+        return best;
+    }
+
+    WordEnd word_end_;
+    MergesBefore before_;
     std::vector<std::string> pieces_;
     std::map<std::string, Token> ids_;
-    Ranks ranks_;
+    std::map<std::pair<std::string, std::string>, std::size_t> ranks_;
 };
 
-using Parts = std::vector<std::string>;
+inline bool leftmost(std::size_t, std::size_t) { return false; }
+inline bool rightmost_of_lowest(std::size_t rank, std::size_t best) { return rank <= best; }
+inline bool highest_rank(std::size_t rank, std::size_t best) { return rank > best; }
+inline bool lowest_rank(std::size_t rank, std::size_t best) { return rank < best; }
+inline std::size_t end_of_text(std::string_view text, std::size_t) { return text.size(); }
 
-//! The pair to merge next: of those with a rule the one that `before(rank, place, best rank)` prefers; parts.size() if
-//! there is none.
-template <class Ranks, class Before>
-std::size_t next_pair(const Parts& parts, const Ranks& ranks, Before before) {
-    std::size_t best = parts.size(), best_rank = 0;
-    for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
-        const auto rank = ranks.find({parts[i], parts[i + 1]});
-        if (rank == ranks.end() || (best != parts.size() && !before(rank->second, best_rank))) continue;
-        best = i;
-        best_rank = rank->second;
-    }
-    return best;
-}
-
-struct MergesLeftToRight {
-    static std::size_t word_end(std::string_view text, std::size_t at) { return qwen2_word_end(text, at); }
-    template <class Ranks>
-    static std::size_t next(const Parts& parts, const Ranks& ranks) {
-        return next_pair(parts, ranks, [](std::size_t, std::size_t) { return false; });
-    }
-};
-struct MergesRightmostFirst : MergesLeftToRight {
-    template <class Ranks>
-    static std::size_t next(const Parts& parts, const Ranks& ranks) {
-        return next_pair(parts, ranks, [](std::size_t rank, std::size_t best) { return rank <= best; });
-    }
-};
-struct MergesLastRuleFirst : MergesLeftToRight {
-    template <class Ranks>
-    static std::size_t next(const Parts& parts, const Ranks& ranks) {
-        return next_pair(parts, ranks, [](std::size_t rank, std::size_t best) { return rank > best; });
-    }
-};
-struct MergesAcrossWords : MergesLeftToRight {
-    static std::size_t word_end(std::string_view text, std::size_t) { return text.size(); }
-    template <class Ranks>
-    static std::size_t next(const Parts& parts, const Ranks& ranks) {
-        return next_pair(parts, ranks, [](std::size_t rank, std::size_t best) { return rank < best; });
+template <MergesBefore before, WordEnd word_end = qwen2_word_end>
+struct BpeBy : PlainBpe {
+    static Expected<BpeBy> create(const BpeVocabulary& vocabulary, Normalization) {
+        return BpeBy{PlainBpe(vocabulary, word_end, before)};
     }
 };
 //! Cuts every character into its bytes.
-struct SplitsCharacters : MergesLeftToRight {
-    template <class Ranks>
-    static std::size_t next(const Parts& parts, const Ranks& ranks) {
-        Ranks rules = ranks;
-        std::erase_if(rules, [](const auto& rule) { return rule.first.first.ends_with('\xC3'); });
-        return next_pair(parts, rules, [](std::size_t rank, std::size_t best) { return rank < best; });
+struct SplitsCharacters : PlainBpe {
+    static Expected<SplitsCharacters> create(const BpeVocabulary& vocabulary, Normalization) {
+        SplitsCharacters made{PlainBpe(vocabulary, qwen2_word_end, lowest_rank)};
+        made.forget_rules_behind('\xC3');
+        return made;
     }
 };
 
@@ -248,7 +237,7 @@ inline BpeTokenizer small_tokenizer() {
 
 template <Tokenizer T>
 Mutant tokenizer_mutant(std::string_view name, std::string_view law) {
-    return {name, law, tokenizer_law_list<T>(std::make_shared<const T>(T{small_tokenizer()}))};
+    return {std::string(name), law, tokenizer_law_list<T>(std::make_shared<const T>(T{small_tokenizer()}))};
 }
 
 inline std::vector<Mutant> tokenizer_mutants() {
@@ -272,11 +261,11 @@ inline std::vector<Mutant> bpe_mutants() {
     using namespace mutants;
     const auto plain = "bpe.equals_plain_merging";
     return {
-        {"merges from left to right, whatever the rank", plain, bpe_law_list<BpeBy<MergesLeftToRight>>()},
-        {"merges the rightmost of equal pairs", plain, bpe_law_list<BpeBy<MergesRightmostFirst>>()},
-        {"merges by the last rule first", plain, bpe_law_list<BpeBy<MergesLastRuleFirst>>()},
-        {"splits a character into its bytes", plain, bpe_law_list<BpeBy<SplitsCharacters>>()},
-        {"merges across words", "bpe.never_crosses_words", bpe_law_list<BpeBy<MergesAcrossWords>>()},
+        {"merges from left to right, whatever the rank", plain, bpe_law_list<BpeBy<leftmost>>()},
+        {"merges the rightmost of equal pairs", plain, bpe_law_list<BpeBy<rightmost_of_lowest>>()},
+        {"merges by the last rule first", plain, bpe_law_list<BpeBy<highest_rank>>()},
+        {"splits a character into its bytes", plain, bpe_law_list<SplitsCharacters>()},
+        {"merges across words", "bpe.never_crosses_words", bpe_law_list<BpeBy<lowest_rank, end_of_text>>()},
     };
 }
 
@@ -284,12 +273,13 @@ inline std::vector<Mutant> pretokenizer_mutants() {
     using namespace mutants;
     const auto pattern = "pretokenizer.equals_pattern";
     return {
-        {"takes several digits for a word", pattern, pretokenizer_law_list<WordsOfWholeNumbers>()},
-        {"cuts the space off a word", pattern, pretokenizer_law_list<WordsWithoutSpace>()},
-        {"knows contractions in lower case only", pattern, pretokenizer_law_list<WordsOfLowerCase>()},
-        {"ends a word in a character", pattern, pretokenizer_law_list<WordsThatEndInCharacters>()},
-        {"is stuck at wrong bytes", "pretokenizer.covers_any_bytes", pretokenizer_law_list<WordsStuckAtWrongBytes>()},
-        {"looks back", "pretokenizer.looks_ahead_only", pretokenizer_law_list<WordsThatLookBack>()},
+        {"takes several digits for a word", pattern, pretokenizer_law_list(WordsOfWholeNumbers::word_end)},
+        {"cuts the space off a word", pattern, pretokenizer_law_list(WordsWithoutSpace::word_end)},
+        {"knows contractions in lower case only", pattern, pretokenizer_law_list(WordsOfLowerCase::word_end)},
+        {"ends a word in a character", pattern, pretokenizer_law_list(WordsThatEndInCharacters::word_end)},
+        {"is stuck at wrong bytes", "pretokenizer.covers_any_bytes",
+         pretokenizer_law_list(WordsStuckAtWrongBytes::word_end)},
+        {"looks back", "pretokenizer.looks_ahead_only", pretokenizer_law_list(WordsThatLookBack::word_end)},
     };
 }
 

@@ -256,7 +256,7 @@ private:
 
 template <CharacterStream U>
 Mutant utf8_stream_mutant(std::string_view name, std::string_view law) {
-    return {name, law, utf8_stream_law_list<U>()};
+    return {std::string(name), law, utf8_stream_law_list<U>()};
 }
 
 inline std::vector<Mutant> utf8_stream_mutants() {
@@ -276,7 +276,7 @@ inline std::vector<Mutant> utf8_stream_mutants() {
 
 template <StopMatcher S>
 Mutant stop_strings_mutant(std::string_view name, std::string_view law) {
-    return {name, law, stop_strings_law_list<S>()};
+    return {std::string(name), law, stop_strings_law_list<S>()};
 }
 
 inline std::vector<Mutant> stop_strings_mutants() {
