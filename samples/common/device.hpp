@@ -19,7 +19,7 @@ inline void add_device(CommandLine& flags, std::string& device) {
 }
 
 #if defined(SLUICE_SAMPLES_CUDA)
-struct CudaPolicies : sluice::Qwen3MoeCuda<> {
+struct CudaPolicies : sluice::Qwen3MoeHybrid<> {
     using Drafter = Policies::Drafter;
 };
 #endif

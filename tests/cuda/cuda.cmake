@@ -12,6 +12,7 @@ set_tests_properties(${name} PROPERTIES LABELS cuda SKIP_RETURN_CODE 77)
 
 if(SLUICE_CUDA)
     add_library(gpu_kernels OBJECT cuda/gpu/kernels.cu)
+    target_include_directories(gpu_kernels PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
     target_link_libraries(gpu_kernels PRIVATE sluice::cuda)
     add_executable(gpu_tests cuda/gpu/forward_test.cpp $<TARGET_OBJECTS:gpu_kernels> $<TARGET_OBJECTS:test_main>)
     target_link_libraries(gpu_tests PRIVATE test_support sluice::cuda CUDA::cudart)

@@ -18,9 +18,9 @@ namespace {
 
 //! Six sampled tokens of the story model.
 template <class P>
-std::vector<Token> tokens() {
+std::vector<Token> tokens(std::size_t cpu_moe = 0) {
     auto pipeline = Pipeline<P>::load(test::source_path("samples/models/story-Q4_K_M.gguf"),
-                                      {.context = 64, .threads = 1, .batch = 8});
+                                      {.context = 64, .threads = 1, .batch = 8, .cpu_moe = cpu_moe});
     REQUIRE_MESSAGE(pipeline.ok(), pipeline.status().message());
     auto sampler = make_standard_sampler({.temperature = 1.0F});
     REQUIRE(sampler.ok());
@@ -39,5 +39,7 @@ std::vector<Token> tokens() {
 
 TEST_CASE("cuda pipeline: a bundle on a device drops into the pipeline, and gives the CPU's tokens") {
     using test::Formats;
-    CHECK(tokens<Qwen3MoeOn<cuda::Emulated, Formats>>() == tokens<Qwen3MoeCpu<Formats>>());
+    const std::vector<Token> wanted = tokens<Qwen3MoeCpu<Formats>>();
+    CHECK(tokens<Qwen3MoeOn<cuda::Emulated, Formats>>() == wanted);
+    CHECK(tokens<Qwen3MoeHybridOn<cuda::Emulated, Formats>>(2) == wanted);
 }

@@ -227,6 +227,23 @@ struct CombineExperts {
     }
 };
 
+//! to [size] += from, which is what experts elsewhere gave. A thread is an element.
+struct AddTo {
+    static constexpr unsigned threads = 128;
+
+    float* to;
+    const float* from;
+    std::size_t size;
+
+    Dim grid() const { return {grid_size(size, threads)}; }
+
+    template <ThreadContext T>
+    SLUICE_HD void operator()(T& t) const {
+        const std::size_t i = std::size_t{t.block().x} * threads + t.thread();
+        if (i < size) to[i] += from[i];
+    }
+};
+
 //! What experts work in.
 struct ExpertsWorkspace {
     ActivationRows inner;  //!< [rows * used, ff]

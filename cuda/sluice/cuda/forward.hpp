@@ -37,22 +37,24 @@ class Forward {
     using D = typename P::Executor;
     using Q = typename P::Quantization;
     using Cache = typename P::KvCache;
-    using Element = typename Cache::Element;
+    using Unit = typename Cache::Unit;
     using Shape = typename P::Shape;
 
 public:
     static constexpr bool reads_interleaved = false;  //!< weights come as the file has them
 
     //! Copies the weights to the device and makes room for a cache and for batches of max_rows, if the device has the
-    //! memory for all of that.
+    //! memory for all of that. The experts of the last `hops` layers are left out: see run().
     static Expected<model::Ready<P, Forward>> create(D& device, const model::Model<P>& model, const KvCacheShape& cache,
-                                                     std::size_t max_rows) {
+                                                     std::size_t max_rows, std::size_t hops = 0) {
         const auto& s = model.shape;
-        SLUICE_TRY(check_kernels(model.weights, s, max_rows));
+        const std::size_t expert_layers = s.layers - hops;
+        SLUICE_TRY(model::check_head_dim<Cache>(cache.head_dim));
+        SLUICE_TRY(check_kernels(std::span(model.weights.layers).first(expert_layers), s, max_rows));
         const model::LayerForms forms = model::layer_forms<Q>(model.weights);
         Arena count(nullptr);
         Workspace::take(count, s, forms, max_rows, cache.capacity);
-        const UploadNeed upload_needs = upload_need<Q>(model.weights);
+        const UploadNeed upload_needs = upload_need<Q>(model.weights, expert_layers);
         const std::size_t need = upload_needs.kept + upload_needs.staging + Cache::bytes(cache) + count.used();
         if (const MemoryUse memory = device.memory(); need > memory.free) {
             return Status(Errc::out_of_capacity, "cuda: memory",
@@ -60,11 +62,12 @@ public:
                               std::to_string(max_rows) + " rows need " + std::to_string(need) + " bytes, but " +
                               std::to_string(memory.free) + " of the device's " + std::to_string(memory.total) +
                               " are free",
-                          "load with a smaller context or batch, or a smaller model");
+                          "load with a smaller context or batch, with the experts of more layers on the CPU, or a "
+                          "smaller model");
         }
         SLUICE_ASSIGN(auto kv, Cache::create(cache));
         SLUICE_ASSIGN(auto memory, (DeviceArray<D, std::byte>::allocate(count.used())));
-        SLUICE_ASSIGN(auto weights, upload<Q>(device, model.weights));
+        SLUICE_ASSIGN(auto weights, upload<Q>(device, model.weights, expert_layers));
         const model::Hyperparameters& h = model.hyperparameters;
         const model::RopeFrequencies rope(s.head_dim, h.rope_theta, h.rope_scaling);
         SLUICE_ASSIGN(auto radians, copy_to(device, rope.radians()));
@@ -76,6 +79,7 @@ public:
         forward.memory_ = std::move(memory);
         forward.radians_ = std::move(radians);
         forward.magnitude_ = rope.magnitude();
+        forward.parts_.resize(hops + 1);
         return model::Ready<P, Forward>{std::move(kv), std::move(forward)};
     }
 
@@ -85,6 +89,18 @@ public:
     //! As model::Forward; `cancel` is polled as the layers of a batch are launched.
     Status operator()(D& device, Cache& cache, std::span<const Row> rows, std::span<float> logits,
                       const std::atomic<bool>* cancel = nullptr) {
+        return run(device, cache, rows, logits, cancel, [](auto&&...) {
+            return Status(Errc::unsupported, "forward", "has layers without experts", "call run()");
+        });
+    }
+
+    //! The same, where `hops` is not 0: experts(weights, x, choices, rows, output) is called for each of the last
+    //! layers, in order. It fills output [rows, hidden] with the weighted sums of the chosen experts' results for x
+    //! [rows, hidden]; choices [rows, used]. All three are on the device, and the device may be still at work on them;
+    //! the weights are where the model was read.
+    template <class OnCpu>
+    Status run(D& device, Cache& cache, std::span<const Row> rows, std::span<float> logits,
+               const std::atomic<bool>* cancel, OnCpu experts) {
         SLUICE_TRY(model::check_cache(cache.shape(), shape_));
         if (cache.shape().capacity > capacity_) {
             return Status(Errc::invalid_argument, "forward",
@@ -98,19 +114,19 @@ public:
         const auto count = static_cast<unsigned>(rows.size());
         device.to_device(w_.rows, rows.data(), rows.size_bytes());
         device.to_device(w_.wanted, wanted_on_device_.data(), wanted_on_device_.size() * sizeof(std::uint32_t));
-        const auto stopped = [&] { return cancel != nullptr && cancel->load(std::memory_order_relaxed); };
-        if (count == 1 && wanted_.size() == 1 && !stopped()) {
-            decode(device, cache);
-        } else {
-            embed(device, count);
-            for (std::size_t i = 0; i < weights_.views.layers.size(); ++i) {
-                if (stopped()) {
-                    SLUICE_TRY(device.finish());
-                    return Status(Errc::cancelled, "forward", "was asked to stop");
-                }
-                layer(device, i, count, cache);
+        const bool recorded = count == 1 && wanted_.size() == 1 && !is_set(cancel);
+        if (recorded) record(device, cache);
+        for (std::size_t part = 0; part < parts_.size(); ++part) {
+            if (part > 0) {
+                const ExpertWeights& weights = weights_.views.layers[first_hop() + part - 1].experts;
+                SLUICE_TRY(experts(weights, w_.normed.floats, w_.choices, count, w_.experts.results));
             }
-            head(device);
+            if (recorded) {
+                device.launch(parts_[part]);
+            } else if (!launch_part(device, part, count, cache, cancel)) {
+                SLUICE_TRY(device.finish());
+                return Status(Errc::cancelled, "forward", "was asked to stop");
+            }
         }
         device.to_host(logits.data(), w_.logits, wanted_.size() * vocab() * sizeof(float));
         SLUICE_TRY(device.finish());
@@ -127,8 +143,8 @@ private:
         wanted_on_device_.reserve(max_rows);
     }
 
-    //! What the kernels of this backend cannot do.
-    static Status check_kernels(const model::Weights& weights, const Shape& s, std::size_t max_rows) {
+    //! What the kernels of this backend cannot do. `layers`: those whose experts are on the device.
+    static Status check_kernels(std::span<const model::LayerWeights> layers, const Shape& s, std::size_t max_rows) {
         constexpr std::size_t most_blocks = 65535;  // of a grid's second and third dimension
         if (max_rows * s.experts_used > most_blocks) {
             return Status(Errc::unsupported, "cuda: batch",
@@ -142,7 +158,7 @@ private:
                               std::to_string(RouteRows::most_experts),
                           "run the model on the CPU");
         }
-        for (const model::LayerWeights& l : weights.layers) {
+        for (const model::LayerWeights& l : layers) {
             if (l.experts.gate.format == l.experts.up.format) continue;
             return Status(Errc::unsupported, "cuda: ffn_gate_exps and ffn_up_exps",
                           "are " + std::string(quant::format_name(l.experts.gate.format)) + " and " +
@@ -157,19 +173,45 @@ private:
         device.launch(kernel, kernel.grid());
     }
 
-    //! One row that wants logits: recorded once for a cache, then launched as a whole. What differs from token to
-    //! token, the row, is in device memory.
-    void decode(D& device, const Cache& cache) {
-        if (!(recorded_for_ == cache.view())) {
-            device.record(graph_, [&] {
-                embed(device, 1);
-                for (std::size_t i = 0; i < weights_.views.layers.size(); ++i) layer(device, i, 1, cache);
-                head(device);
-            });
-            recorded_for_ = cache.view();
+    //! One row that wants logits: recorded once for a cache, then launched as a whole, or in parts
+    //! between hops. What differs from token to token, the row, is in device memory.
+    void record(D& device, const Cache& cache) {
+        if (recorded_for_ == cache.view()) return;
+        for (std::size_t part = 0; part < parts_.size(); ++part) {
+            device.record(parts_[part], [&] { launch_part(device, part, 1, cache, nullptr); });
         }
-        device.launch(graph_);
+        recorded_for_ = cache.view();
     }
+
+    static bool is_set(const std::atomic<bool>* flag) {
+        return flag != nullptr && flag->load(std::memory_order_relaxed);
+    }
+
+    //! What lies between two hops: the first part begins with the embeddings, the last one ends with the logits.
+    //! False, and nothing more is launched, once `cancel` is set.
+    bool launch_part(D& device, std::size_t part, unsigned count, const Cache& cache, const std::atomic<bool>* cancel) {
+        if (part == 0) {
+            embed(device, count);
+            for (std::size_t i = 0; i < first_hop(); ++i) {
+                if (is_set(cancel)) return false;
+                attend_and_route(device, i, count, cache);
+                apply_experts<Q>(device, weights_.views.layers[i].experts, w_.normed, w_.choices, shape_.experts_used,
+                                 count, w_.experts, w_.residual);
+            }
+        } else {
+            launch(device, AddTo{w_.residual, w_.experts.results, count * shape_.hidden});
+        }
+        if (is_set(cancel)) return false;
+        if (part + 1 < parts_.size()) {
+            attend_and_route(device, first_hop() + part, count, cache);
+        } else {
+            head(device);
+        }
+        return true;
+    }
+
+    //! The first layer whose experts are left out.
+    std::size_t first_hop() const { return weights_.views.layers.size() + 1 - parts_.size(); }
 
     //! residual = the rows' embeddings; and the rotations of their positions.
     void embed(D& device, unsigned count) {
@@ -178,8 +220,8 @@ private:
         launch(device, Rotations{radians_.data(), magnitude_, radians_.size(), w_.rows, count, w_.cosines, w_.sines});
     }
 
-    //! As model::layer: residual += o(attention(q, k, v)); residual += experts(residual).
-    void layer(D& device, std::size_t index, unsigned count, const Cache& cache) {
+    //! A layer as model::layer has it, up to its experts: residual += o(attention(q, k, v)); choices = route(residual).
+    void attend_and_route(D& device, std::size_t index, unsigned count, const Cache& cache) {
         const model::LayerWeights& l = weights_.views.layers[index];
         const auto view = cache.view();
         const auto normalize = [&](std::span<const float> weight) {
@@ -190,10 +232,10 @@ private:
         linear<Q>(device, l.q, w_.normed, count, w_.q);
         linear<Q>(device, l.k, w_.normed, count, w_.k);
         linear<Q>(device, l.v, w_.normed, count, w_.v);
-        launch(device, RotateHeads<Element>{w_.q, w_.k, w_.v, l.q_norm.data(), l.k_norm.data(), w_.cosines, w_.sines,
-                                            rms_eps_, shape_.heads, index, w_.rows, count, view});
+        launch(device, RotateHeads<Unit>{w_.q, w_.k, w_.v, l.q_norm.data(), l.k_norm.data(), w_.cosines, w_.sines,
+                                         rms_eps_, shape_.heads, index, w_.rows, count, view});
         const float scale = 1.0F / std::sqrt(static_cast<float>(shape_.head_dim));
-        launch(device, AttendSpans<Element>{w_.q, view, index, scale, w_.rows, count, w_.spans});
+        launch(device, AttendSpans<Unit>{w_.q, view, index, scale, w_.rows, count, w_.spans});
         launch(device, FoldSpans{w_.spans, w_.rows, count, w_.mixed.floats});
         launch(device, QuantizeRows{w_.mixed, count});
         linear<Q>(device, l.o, w_.mixed, count, w_.residual, true);
@@ -201,7 +243,6 @@ private:
         normalize(l.ff_norm);
         linear<Q>(device, l.router, w_.normed, count, w_.router_logits);
         launch(device, RouteRows{w_.router_logits, shape_.experts, shape_.experts_used, count, w_.choices});
-        apply_experts<Q>(device, l.experts, w_.normed, w_.choices, shape_.experts_used, count, w_.experts, w_.residual);
     }
 
     //! logits = output(norm(residual)) of the rows that want them.
@@ -221,8 +262,8 @@ private:
     DeviceArray<D, std::byte> memory_;
     DeviceArray<D, double> radians_;
     double magnitude_ = 1.0;
-    typename D::Graph graph_;  // of decode()
-    CacheView<Element> recorded_for_;
+    std::vector<typename D::Graph> parts_;  // [hops + 1]: of record()
+    CacheView<Unit> recorded_for_;
     std::vector<std::size_t> wanted_;              // the rows that want logits, in order
     std::vector<std::uint32_t> wanted_on_device_;  // the same, as they are copied
 };

@@ -20,6 +20,7 @@
 #include "sluice/core/status.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/io/gguf.hpp"
+#include "sluice/model/batch.hpp"
 #include "sluice/model/forward.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/pipeline/policies.hpp"
@@ -36,6 +37,8 @@ struct LoadOptions {
     //! Weights of up to this many bytes are copied into the layout that is fastest from the caches; larger ones are
     //! used where the file is mapped, at the speed of memory.
     std::size_t interleave_limit = std::size_t{512} << 20;
+    //! On a device: so many layers, the last ones, keep their experts on the CPU. For models larger than its memory.
+    std::size_t cpu_moe = 0;
 
     static constexpr std::size_t max_threads = 512;
 };
@@ -86,17 +89,34 @@ private:
     static Expected<LoadedModel> load_unguarded(const std::filesystem::path& path, const LoadOptions& options,
                                                 std::size_t sequences);
 
-    static Expected<std::unique_ptr<typename P::Executor>> make_executor(std::size_t threads) {
+    static std::size_t thread_count(const LoadOptions& options) {
+        if (options.threads > 0) return options.threads;
+        return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, LoadOptions::max_threads);
+    }
+
+    static Expected<std::unique_ptr<typename P::Executor>> make_executor(const LoadOptions& options) {
         using E = typename P::Executor;
         if constexpr (std::constructible_from<E, std::size_t>) {
-            const std::size_t all =
-                std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, LoadOptions::max_threads);
-            return std::make_unique<E>(threads == 0 ? all : threads);
+            return std::make_unique<E>(thread_count(options));
         } else if constexpr (requires { E::create(); }) {  // a device, which may be missing
             SLUICE_ASSIGN(E device, E::create());
             return std::make_unique<E>(std::move(device));
         } else {
             return std::make_unique<E>();
+        }
+    }
+
+    using Forward = typename P::template Forward<P>;
+
+    //! A forward pass on a device may leave experts to the CPU.
+    static Expected<model::Ready<P, Forward>> make_forward(typename P::Executor& executor, model::Model<P> model,
+                                                           const KvCacheShape& cache, std::size_t batch,
+                                                           const LoadOptions& options) {
+        const model::CpuExperts on_cpu{options.cpu_moe, thread_count(options)};
+        if constexpr (requires { Forward::create(executor, std::move(model), cache, batch, on_cpu); }) {
+            return Forward::create(executor, std::move(model), cache, batch, on_cpu);
+        } else {
+            return Forward::create(executor, std::move(model), cache, batch);
         }
     }
 };
@@ -126,7 +146,6 @@ Expected<LoadedModel<P>> LoadedModel<P>::load(const std::filesystem::path& path,
 template <class P>
 Expected<LoadedModel<P>> LoadedModel<P>::load_unguarded(const std::filesystem::path& path, const LoadOptions& options,
                                                         std::size_t sequences) {
-    using Forward = typename P::template Forward<P>;
     SLUICE_ASSIGN(gguf::File file, gguf::File::open(path));
     const std::size_t interleave_limit = Forward::reads_interleaved ? options.interleave_limit : 0;
     SLUICE_ASSIGN(model::Model<P> model, model::Model<P>::read(file, interleave_limit));
@@ -141,9 +160,9 @@ Expected<LoadedModel<P>> LoadedModel<P>::load_unguarded(const std::filesystem::p
     const bool whole = options.context == 0 || options.context > h.context;
     const std::size_t context = whole ? h.context : options.context;
     const std::size_t batch = std::max(std::clamp<std::size_t>(options.batch, 1, context), sequences);
-    SLUICE_ASSIGN(auto executor, make_executor(options.threads));
+    SLUICE_ASSIGN(auto executor, make_executor(options));
     const KvCacheShape cache{h.shape.layers, h.shape.kv_heads, h.shape.head_dim, sequences, context};
-    SLUICE_ASSIGN(auto ready, Forward::create(*executor, std::move(model), cache, batch));
+    SLUICE_ASSIGN(auto ready, make_forward(*executor, std::move(model), cache, batch, options));
     LoadedModel loaded{.file = std::move(file),
                        .hyperparameters = h,
                        .vocabulary = std::move(vocabulary),

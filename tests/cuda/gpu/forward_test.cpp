@@ -18,7 +18,9 @@ using namespace sluice;
 using namespace sluice::test;
 using quant::Format;
 
-extern template class sluice::cuda::Forward<Qwen3MoeCuda<>>;  // in kernels.cu
+// In kernels.cu.
+extern template class sluice::cuda::Forward<PoliciesOn<sluice::cuda::Gpu, quant::Any>>;
+extern template class sluice::cuda::Forward<PoliciesOn<sluice::cuda::Gpu, quant::Any, quant::Q8_0::Block>>;
 
 namespace {
 
@@ -40,6 +42,14 @@ TEST_CASE("gpu forward: the CPU's logits to the bit, in every format") {
             check_same_bits<quant::Any>(*MemoryFile(TinyModel{}.in(format).draft()), gpu);
         }
         check_same_bits<quant::Any>(*MemoryFile(odd_model.in(Format::F32, Format::BF16).draft()), gpu);
+    });
+}
+
+TEST_CASE("gpu forward: the CPU's logits to the bit with a cache of Q8_0, and with experts on the CPU") {
+    on_gpu([](cuda::Gpu& gpu) {
+        const MemoryFile file(TinyModel{.layers = 3}.in(Format::Q4_K, Format::Q6_K).draft());
+        check_same_bits<quant::Any, quant::Q8_0::Block>(*file, gpu);
+        for (const std::size_t cpu_moe : {1UL, 3UL}) check_same_bits<quant::Any>(*file, gpu, cpu_moe);
     });
 }
 
