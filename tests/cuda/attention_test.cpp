@@ -14,6 +14,7 @@
 #include "sluice/cpu/kv_cache.hpp"
 #include "sluice/cpu/norm.hpp"
 #include "sluice/cpu/rope.hpp"
+#include "sluice/cuda/attention_tile.hpp"
 #include "sluice/cuda/kv_cache.hpp"
 #include "sluice/cuda/rope.hpp"
 #include "support/numbers.hpp"
@@ -161,6 +162,61 @@ TEST_CASE_TEMPLATE("cuda attention: the CPU's bits at chunk and span edges, seve
         device.launch(fold, fold.grid());
         REQUIRE(device.finish().ok());
         CHECK(same_bits(output.span(), wanted));
+    }
+}
+
+TEST_CASE("cuda attention: a batch is cut where a sequence or its positions do not go on, and where a tile is full") {
+    const std::vector<Row> rows = {{0, 0, 5, true}, {0, 0, 6, true}, {0, 0, 7, true}, {0, 1, 8, true},
+                                   {0, 1, 3, true}, {0, 1, 4, true}, {0, 0, 8, true}};
+    std::vector<cuda::RowTile> tiles;
+    cuda::cut_tiles(rows, 2, tiles);
+    std::vector<std::size_t> cuts;
+    for (const cuda::RowTile& tile : tiles) cuts.insert(cuts.end(), {tile.first, tile.count});
+    CHECK(cuts == std::vector<std::size_t>{0, 2, 2, 1, 3, 1, 4, 2, 6, 1});
+}
+
+// Tiles that begin or end in, before and behind the first span; rows that see a chunk in part or not at all.
+TEST_CASE_TEMPLATE("cuda attention: tiles of rows have the CPU's bits, for few and many heads a key", Unit, float, Half,
+                   quant::Q8_0::Block) {
+    constexpr std::size_t dim = 32, layer = 1;
+    std::vector<Row> all = {{0, 1, 0, true}, {0, 0, 1089, true}};
+    for (std::int32_t p = 1020; p < 1028; ++p) all.push_back({0, 0, p, true});
+    for (std::int32_t p = 62; p < 67; ++p) all.push_back({0, 1, p, true});
+    Caches<Unit> caches(1090);
+    caches.fill(layer, random_floats(2 * dim * caches.shape.capacity, 11));
+    for (const std::size_t group : {3UL, 17UL}) {
+        const std::size_t heads = 2 * group;
+        const std::vector<Row> rows(all.begin(), group == 3 ? all.end() : all.begin() + 2);
+        const std::vector<float> queries = random_floats(rows.size() * heads * dim, 12, 3.0);
+        std::vector<float> wanted(queries.size());
+        cpu::SoftmaxAttention<> attention({heads, 2, dim, caches.shape.capacity, 1});
+        detail::AnyTeam team;
+        attention.attend(team, rows, layer, queries.data(), caches.on_cpu, wanted.data());
+
+        std::vector<cuda::RowTile> cut;
+        cuda::cut_tiles(rows, cuda::AttendTile<Unit>::tile_rows(group), cut);
+        for (const Order order : {Order::ascending, Order::descending}) {
+            Emulated device({.order = order});
+            const std::size_t spans = 2, states = rows.size() * heads * spans;
+            const OnDevice<float> maximum(states), sum(states), values(states * dim), q(queries),
+                output(queries.size());
+            const OnDevice<Row> batch(rows);
+            const OnDevice<cuda::RowTile> tiles(cut);
+            const cuda::SpanStates parts{maximum.data(), sum.data(), values.data(), heads, spans, dim};
+            const cuda::AttendTile<Unit> attend{q.data(),
+                                                caches.on_device.view(),
+                                                layer,
+                                                1.0F / std::sqrt(static_cast<float>(dim)),
+                                                batch.data(),
+                                                tiles.data(),
+                                                static_cast<unsigned>(cut.size()),
+                                                parts};
+            device.launch(attend, attend.grid());
+            const cuda::FoldSpans fold{parts, batch.data(), static_cast<unsigned>(rows.size()), output.data()};
+            device.launch(fold, fold.grid());
+            REQUIRE(device.finish().ok());
+            CHECK(same_bits(output.span(), wanted));
+        }
     }
 }
 

@@ -17,6 +17,7 @@
 #include "sluice/core/status.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/cuda/attention.hpp"
+#include "sluice/cuda/attention_tile.hpp"
 #include "sluice/cuda/embed.hpp"
 #include "sluice/cuda/experts.hpp"
 #include "sluice/cuda/linear.hpp"
@@ -114,6 +115,8 @@ public:
         const auto count = static_cast<unsigned>(rows.size());
         device.to_device(w_.rows, rows.data(), rows.size_bytes());
         device.to_device(w_.wanted, wanted_on_device_.data(), wanted_on_device_.size() * sizeof(std::uint32_t));
+        cut_tiles(rows, AttendTile<Unit>::tile_rows(shape_.heads / shape_.kv_heads), tiles_);
+        device.to_device(w_.tiles, tiles_.data(), tiles_.size() * sizeof(RowTile));
         const bool recorded = count == 1 && wanted_.size() == 1 && !is_set(cancel);
         if (recorded) record(device, cache);
         for (std::size_t part = 0; part < parts_.size(); ++part) {
@@ -141,6 +144,7 @@ private:
         : shape_(shape), rms_eps_(rms_eps), max_rows_(max_rows), capacity_(capacity), w_(workspace) {
         wanted_.reserve(max_rows);
         wanted_on_device_.reserve(max_rows);
+        tiles_.reserve(max_rows);
     }
 
     //! What the kernels of this backend cannot do. `layers`: those whose experts are on the device.
@@ -235,7 +239,12 @@ private:
         launch(device, RotateHeads<Unit>{w_.q, w_.k, w_.v, l.q_norm.data(), l.k_norm.data(), w_.cosines, w_.sines,
                                          rms_eps_, shape_.heads, index, w_.rows, count, view});
         const float scale = 1.0F / std::sqrt(static_cast<float>(shape_.head_dim));
-        launch(device, AttendSpans<Unit>{w_.q, view, index, scale, w_.rows, count, w_.spans});
+        if (count > 1 && shape_.head_dim <= AttendTile<Unit>::most_head_dim) {
+            launch(device, AttendTile<Unit>{w_.q, view, index, scale, w_.rows, w_.tiles,
+                                            static_cast<unsigned>(tiles_.size()), w_.spans});
+        } else {
+            launch(device, AttendSpans<Unit>{w_.q, view, index, scale, w_.rows, count, w_.spans});
+        }
         launch(device, FoldSpans{w_.spans, w_.rows, count, w_.mixed.floats});
         launch(device, QuantizeRows{w_.mixed, count});
         linear<Q>(device, l.o, w_.mixed, count, w_.residual, true);
@@ -266,6 +275,7 @@ private:
     CacheView<Unit> recorded_for_;
     std::vector<std::size_t> wanted_;              // the rows that want logits, in order
     std::vector<std::uint32_t> wanted_on_device_;  // the same, as they are copied
+    std::vector<RowTile> tiles_;                   // the batch, cut for attention
 };
 
 }  // namespace sluice::cuda
