@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "cuda/gpu/on_gpu.hpp"
 #include "cuda/same_bits.hpp"
-#include "skip.hpp"
 #include "sluice/cuda/gpu.hpp"
 #include "support/goldens.hpp"
 #include "support/tiny_model.hpp"
@@ -21,18 +21,6 @@ using quant::Format;
 // In kernels.cu.
 extern template class sluice::cuda::Forward<PoliciesOn<sluice::cuda::Gpu, quant::Any>>;
 extern template class sluice::cuda::Forward<PoliciesOn<sluice::cuda::Gpu, quant::Any, quant::Q8_0::Block>>;
-
-namespace {
-
-//! f(gpu), or SKIPPED where there is none.
-template <class F>
-void on_gpu(F f) {
-    auto gpu = cuda::Gpu::create();
-    if (!gpu.ok()) return skip(gpu.status().message());
-    f(*gpu);
-}
-
-}  // namespace
 
 TEST_CASE("gpu forward: the CPU's logits to the bit, in every format") {
     on_gpu([](cuda::Gpu& gpu) {
