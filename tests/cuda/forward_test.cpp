@@ -35,6 +35,20 @@ Expected<model::Ready<P, cuda::HybridForward<P>>> create(Emulated& device, const
                                           {.layers = cpu_moe});
 }
 
+std::atomic<bool> asked_to_stop = false;
+
+//! Experts in whose time somebody asks the pass to stop.
+struct InterruptedExperts {
+    InterruptedExperts(const ExpertsShape&, cpu::ActivationForms) {}
+    template <class Q>
+    void apply(auto& team, const ExpertWeights&, const cpu::Activations<>&, std::span<const ExpertChoice>, float*) {
+        if (team.rank() == 0) asked_to_stop = true;
+    }
+};
+struct Interrupted : P {
+    using Experts = InterruptedExperts;
+};
+
 //! The bytes of device memory that an error says are needed.
 std::size_t needed(const Status& error) {
     const std::string what = error.what();
@@ -155,6 +169,26 @@ TEST_CASE("cuda forward: experts that stay on the CPU take no memory of the devi
     Emulated enough({.memory = needed(both.status())});
     CHECK(create(enough, *file, 4, 2).ok());
     CHECK(!create(enough, *file, 4, 1).ok());
+}
+
+TEST_CASE("cuda forward: the bundle's Experts compute on the CPU, and a pass is cancelled between two hops") {
+    Emulated device;
+    const MemoryFile file(TinyModel{.layers = 2}.in(Format::Q4_K).draft());
+    const auto model = model::Model<Interrupted>::read(*file, 0);
+    REQUIRE(model.ok());
+    auto ready =
+        cuda::HybridForward<Interrupted>::create(device, *model, {2, 2, tiny_head_dim, 1, 8}, 2, {.layers = 2});
+    REQUIRE(ready.ok());
+    std::vector<float> logits(2 * ready->forward.vocab());
+    for (const std::size_t count : {1UL, 2UL}) {  // one row is recorded, two are not
+        asked_to_stop = false;
+        const std::vector<Row> rows = {{1, 0, 0, true}, {2, 0, 1, true}};
+        const Status status =
+            ready->forward(device, ready->cache, std::span(rows).first(count), logits, &asked_to_stop);
+        REQUIRE(!status.ok());
+        CHECK(status.code() == Errc::cancelled);
+        CHECK(ready->cache.length(0) == 0);
+    }
 }
 
 TEST_CASE("cuda forward: a device's half alone does not compute a model whose experts are elsewhere") {

@@ -43,3 +43,11 @@ TEST_CASE("cuda pipeline: a bundle on a device drops into the pipeline, and give
     CHECK(tokens<Qwen3MoeOn<cuda::Emulated, Formats>>() == wanted);
     CHECK(tokens<Qwen3MoeHybridOn<cuda::Emulated, Formats>>(2) == wanted);
 }
+
+TEST_CASE("cuda pipeline: experts on the CPU are refused where the bundle has none there") {
+    using Policies = Qwen3MoeOn<cuda::Emulated, test::Formats>;
+    const auto pipeline =
+        Pipeline<Policies>::load(test::source_path("samples/models/story-Q4_K_M.gguf"), {.context = 64, .cpu_moe = 1});
+    REQUIRE(!pipeline.ok());
+    CHECK(pipeline.status().where() == "cpu_moe");
+}

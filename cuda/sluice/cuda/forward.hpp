@@ -124,7 +124,7 @@ public:
                 const ExpertWeights& weights = weights_.views.layers[first_hop() + part - 1].experts;
                 SLUICE_TRY(experts(weights, w_.normed.floats, w_.choices, count, w_.experts.results));
             }
-            if (recorded) {
+            if (recorded && !is_set(cancel)) {
                 device.launch(parts_[part]);
             } else if (!launch_part(device, part, count, cache, cancel)) {
                 SLUICE_TRY(device.finish());

@@ -116,6 +116,10 @@ private:
         if constexpr (requires { Forward::create(executor, std::move(model), cache, batch, on_cpu); }) {
             return Forward::create(executor, std::move(model), cache, batch, on_cpu);
         } else {
+            if (options.cpu_moe > 0 && !std::same_as<Forward, model::Forward<P>>) {
+                return Status(Errc::unsupported, "cpu_moe", "is not for these policies: all experts are on the device",
+                              "load with Qwen3MoeHybrid");
+            }
             return Forward::create(executor, std::move(model), cache, batch);
         }
     }
