@@ -38,12 +38,6 @@ struct Options {
     std::filesystem::path text, ids, logits;
 };
 
-//! A bundle of policies is a compile-time choice: each --kv is another pipeline.
-template <KvCache Cache>
-struct WithCache : samples::Policies {
-    using KvCache = Cache;
-};
-
 //! use(pipeline) for the pipeline of these options, or the error of loading it. `use` returns a Status.
 template <class Use>
 Status with_pipeline(const Options& o, Use use) {
@@ -51,12 +45,12 @@ Status with_pipeline(const Options& o, Use use) {
         SLUICE_ASSIGN(auto pipeline, samples::load<P>(o.model));
         return use(pipeline);
     };
-    if (o.kv == "f16") return samples::on_device(o.device, load_and_use);
-    if (o.device != "cpu") {
-        return Status(Errc::unsupported, "--kv " + o.kv, "is a cache of --device cpu", "leave one of them out");
-    }
-    if (o.kv == "f32") return load_and_use.template operator()<WithCache<cpu::KvCacheF32>>();
-    return load_and_use.template operator()<WithCache<cpu::KvCacheQ8_0>>();
+    // A bundle of policies is a compile-time choice: each --device and --kv is another pipeline.
+    return samples::on_device(o.device, [&]<class P>() -> Status {
+        if (o.kv == "f32") return load_and_use.template operator()<samples::WithCache<P, float>>();
+        if (o.kv == "q8_0") return load_and_use.template operator()<samples::WithCache<P, quant::Q8_0::Block>>();
+        return load_and_use.template operator()<P>();
+    });
 }
 
 std::string progress_text(std::size_t done, std::size_t all) {

@@ -10,6 +10,7 @@
 #include "options.hpp"
 #include "sluice/core/to_text.hpp"
 #include "sluice/core/types.hpp"
+#include "sluice/cpu/kv_cache.hpp"
 #include "sluice/draft/prompt_lookup.hpp"
 #include "sluice/pipeline/pipeline.hpp"
 #include "terminal.hpp"
@@ -19,6 +20,14 @@ namespace samples {
 //! What the programs compute with, unless they say otherwise.
 struct Policies : sluice::Qwen3MoeCpu<> {
     using Drafter = sluice::draft::PromptLookup;  // for those who ask for it: GenerationOptions::draft
+    template <class Unit>
+    using CacheOf = sluice::cpu::ContiguousKvCache<Unit>;
+};
+
+//! The same with another cache, as it stores: float, Half or a block of Q8_0.
+template <class P, class Unit>
+struct WithCache : P {
+    using KvCache = typename P::template CacheOf<Unit>;
 };
 
 //! The options, with `line` telling how far it is.

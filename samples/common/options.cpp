@@ -21,6 +21,8 @@ void ModelOptions::add_to(CommandLine& flags) {
     flags.add("-c,--ctx-size", load.context, "positions to make room for; 0: as many as the model knows [4096]");
     flags.add("-t,--threads", load.threads, "0: one for each processor [0]", std::size_t{0}, LoadOptions::max_threads);
     flags.add("-b,--batch", load.batch, "tokens of a prompt that are computed at a time [256]", std::size_t{1});
+    flags.add("--cpu-moe", load.cpu_moe,
+              "with --device cuda: keep the experts of the last N layers on the CPU, for a small GPU [0]");
 }
 
 void GenerationOptions::add_to(CommandLine& flags) {

@@ -21,7 +21,7 @@ using cuda::Emulated;
 
 namespace {
 
-using P = Qwen3MoeOn<Emulated, Formats>;
+using Tested = Qwen3MoeOn<Emulated, Formats>;
 
 //! A tiny model on the device, and the same on the CPU, with a sampler each. Eight positions.
 struct Sampled {
@@ -29,7 +29,7 @@ struct Sampled {
 
     MemoryFile file{TinyModel{.layers = 1}.in(quant::Format::Q4_K).draft()};
     Emulated device;
-    model::Ready<P, cuda::Forward<P>> ready = make();
+    model::Ready<Tested, cuda::Forward<Tested>> ready = make();
     cuda::DeviceLogits<Emulated> logits = ready.forward.make_logits(device, 4);
     cuda::DeviceSampler sampler = *cuda::DeviceSampler::make(params());
     Runner<CoreOf<Formats, cpu::KvCacheF16>> cpu{*file, {.max_rows = 4, .capacity = capacity}};
@@ -60,12 +60,12 @@ struct Sampled {
     }
 
 private:
-    model::Ready<P, cuda::Forward<P>> make() {
-        const auto model = model::Model<P>::read(*file, 0);
+    model::Ready<Tested, cuda::Forward<Tested>> make() {
+        const auto model = model::Model<Tested>::read(*file, 0);
         REQUIRE(model.ok());
         const auto& s = model->shape;
         std::size_t copied = 0, all = 1;
-        auto made = cuda::Forward<P>::create(device, *model, {s.layers, s.kv_heads, s.head_dim, 1, capacity}, 4,
+        auto made = cuda::Forward<Tested>::create(device, *model, {s.layers, s.kv_heads, s.head_dim, 1, capacity}, 4,
                                              [&](std::size_t done, std::size_t total) {
                                                  CHECK(done > copied);
                                                  copied = done;

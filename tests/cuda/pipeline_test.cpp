@@ -20,6 +20,7 @@ using namespace sluice;
 namespace {
 
 using AllOnDevice = Qwen3MoeOn<cuda::Emulated, test::Formats>;
+using Hybrid = Qwen3MoeHybridOn<cuda::Emulated, test::Formats>;
 
 struct SampledOnHost : AllOnDevice {
     using Sampler = StandardSampler;
@@ -36,9 +37,9 @@ struct Turns {
 
 //! The first answer is stopped by its sink at the third token, the second one ends with the context.
 template <class P>
-Turns two_turns() {
+Turns two_turns(std::size_t cpu_moe = 0) {
     auto pipeline = Pipeline<P>::load(test::source_path("samples/models/story-Q4_K_M.gguf"),
-                                      {.context = 16, .threads = 1, .batch = 8});
+                                      {.context = 16, .threads = 1, .batch = 8, .cpu_moe = cpu_moe});
     REQUIRE_MESSAGE(pipeline.ok(), pipeline.status().message());
     auto sampler = make_sampler<typename P::Sampler>({.temperature = 1.0F, .top_k = 50, .repetition_penalty = 1.1F});
     REQUIRE(sampler.ok());
@@ -68,4 +69,12 @@ TEST_CASE("cuda pipeline: a bundle on a device drops into the pipeline, and give
     CHECK(wanted.tokens.size() > 6);
     CHECK(two_turns<AllOnDevice>() == wanted);
     CHECK(two_turns<SampledOnHost>() == wanted);
+    CHECK(two_turns<Hybrid>(2) == wanted);
+}
+
+TEST_CASE("cuda pipeline: experts on the CPU are refused where the bundle has none there") {
+    const auto pipeline = Pipeline<AllOnDevice>::load(test::source_path("samples/models/story-Q4_K_M.gguf"),
+                                                      {.context = 64, .cpu_moe = 1});
+    REQUIRE(!pipeline.ok());
+    CHECK(pipeline.status().where() == "cpu_moe");
 }

@@ -133,6 +133,10 @@ private:
     // read.
     std::array<std::array<std::uint64_t, most_threads>, 2> handed_ = {};
     std::array<std::uint64_t, most_threads> told_ = {};  // what each thread tells the whole block
+    struct Fragments {
+        std::uint32_t a[4], b[2];
+    };
+    std::array<std::array<Fragments, most_threads>, 2> fragments_ = {};  // the same in an mma
     std::size_t moved_ = 0;
 };
 
@@ -186,6 +190,23 @@ public:
     std::int32_t dot4(std::int32_t acc, std::uint32_t a, std::uint32_t b) {
         for (int i = 0; i < 32; i += 8) acc += static_cast<std::int8_t>(a >> i) * static_cast<std::int8_t>(b >> i);
         return acc;
+    }
+
+    void mma(std::int32_t (&sums)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+        auto& fragments = block_.fragments_[warp().times % 2];
+        std::copy_n(a, 4, fragments[thread_].a);
+        std::copy_n(b, 2, fragments[thread_].b);
+        sync_warp();
+        const auto* lanes = fragments.data() + thread_ / warp_size * warp_size;
+        const auto byte = [](std::uint32_t word, unsigned k) { return static_cast<std::int8_t>(word >> (k % 4 * 8)); };
+        for (unsigned i = 0; i < 4; ++i) {
+            const unsigned row = thread_ % warp_size / 4 + i / 2 * 8, column = thread_ % 4 * 2 + i % 2;
+            for (unsigned k = 0; k < 32; ++k) {
+                const unsigned half = k / 16, quarter = k % 16 / 4;
+                sums[i] += byte(lanes[row % 8 * 4 + quarter].a[row / 8 + 2 * half], k) *
+                           byte(lanes[column * 4 + quarter].b[half], k);
+            }
+        }
     }
 
 private:

@@ -57,6 +57,13 @@ public:
         return __dp4a(static_cast<std::int32_t>(a), static_cast<std::int32_t>(b), acc);
     }
 
+    __device__ void mma(std::int32_t (&sums)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+        asm("mma.sync.aligned.m16n8k32.row.col.s32.s8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+            "{%0, %1, %2, %3};"
+            : "+r"(sums[0]), "+r"(sums[1]), "+r"(sums[2]), "+r"(sums[3])
+            : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+    }
+
 private:
     template <class T, class Op>
     __device__ void scan(T value, T& mine, Op op, T& all) {

@@ -163,4 +163,8 @@ namespace sluice {
 template <class Q = quant::Any>
 using Qwen3MoeCuda = Qwen3MoeOn<cuda::Gpu, Q>;
 
+//! The same with experts on the CPU, for models larger than the GPU's memory.
+template <class Q = quant::Any>
+using Qwen3MoeHybrid = Qwen3MoeHybridOn<cuda::Gpu, Q>;
+
 }  // namespace sluice

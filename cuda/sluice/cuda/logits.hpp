@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "sluice/concepts/sampler.hpp"
 #include "sluice/core/status.hpp"
@@ -34,9 +35,10 @@ struct SamplerState {
     Outcome* outcome;
     Mailbox<D, Outcome> mailbox;
 
-    Row* row;                 //!< in device memory: the one that `step` computes, for logits in row 0
-    typename D::Graph step;   //!< a forward pass
-    std::optional<Row> next;  //!< behind the row with the last logits, but for the token; nothing: `step` is not for it
+    Row* row;                             //!< in device memory: the one that `step` computes, for logits in row 0
+    std::vector<typename D::Graph> step;  //!< the parts of a forward pass
+    //! Behind the row with the last logits, but for the token; nothing: `step`, which has one part, is not for it.
+    std::optional<Row> next;
     std::optional<Row> ahead;  //!< computed or being computed by `step`, though nobody has asked for it yet
 };
 
@@ -75,7 +77,7 @@ public:
         launch(PickToken{draw, context.seed, context.sequence, context.position, s.outcome, s.next.value_or(Row()),
                          goes_on ? s.row : nullptr});
         s.mailbox.send(*device_, s.outcome);
-        if (goes_on) device_->launch(s.step);
+        if (goes_on) device_->launch(s.step.front());
         SLUICE_ASSIGN(const Outcome outcome, s.mailbox.receive(*device_));
         switch (outcome.kind) {
             case Outcome::Kind::non_finite:

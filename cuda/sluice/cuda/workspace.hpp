@@ -10,9 +10,11 @@
 #include "sluice/cpu/activations.hpp"
 #include "sluice/cuda/activations.hpp"
 #include "sluice/cuda/attention.hpp"
+#include "sluice/cuda/attention_tile.hpp"
 #include "sluice/cuda/candidates.hpp"
 #include "sluice/cuda/context.hpp"
 #include "sluice/cuda/draw.hpp"
+#include "sluice/cuda/expert_groups.hpp"
 #include "sluice/cuda/experts.hpp"
 #include "sluice/cuda/memory.hpp"
 #include "sluice/model/batch.hpp"
@@ -47,6 +49,7 @@ private:
 
 struct Workspace {
     Row* rows;               //!< [rows]: the batch
+    RowTile* tiles;          //!< [rows]: the batch, cut for attention
     std::uint32_t* wanted;   //!< [rows]: those that want logits
     float* residual;         //!< [rows, hidden]: the stream that every layer adds to
     ActivationRows normed;   //!< [rows, hidden]: its normalization, what the matrices read
@@ -69,6 +72,7 @@ struct Workspace {
         const std::size_t spans = div_up(capacity, attention_span), states = n * s.heads * spans;
         Workspace w = {};
         w.rows = arena.take<Row>(n);
+        w.tiles = arena.take<RowTile>(n);
         w.wanted = arena.take<std::uint32_t>(n);
         w.residual = arena.take<float>(n * s.hidden);
         w.normed = arena.take_rows(n, s.hidden, forms.normed);
@@ -88,7 +92,9 @@ struct Workspace {
         w.choices = arena.take<ExpertChoice>(n * s.experts_used);
         const std::size_t entries = n * s.experts_used;
         w.experts.inner = arena.take_rows(entries, s.expert_ff, forms.inner);
-        w.experts.groups = {arena.take<std::uint32_t>(s.experts + 1), arena.take<std::uint32_t>(entries)};
+        w.experts.groups = {arena.take<std::uint32_t>(s.experts + 1), arena.take<std::uint32_t>(entries),
+                            arena.take<ExpertTile>(ExpertGroups::most_tiles(s.experts, entries)),
+                            arena.take<std::uint32_t>(1)};
         w.experts.results = arena.take<float>(entries * s.hidden);
         w.logits = arena.take<float>(n * s.vocab);
         const std::size_t tiles = div_up(s.vocab, SamplerWorkspace::tile_size);

@@ -31,6 +31,12 @@ struct Ready {
 //! where they are used in place.
 using LoadProgress = std::function<void(std::size_t done, std::size_t all)>;
 
+//! What a forward pass on a device leaves to the CPU.
+struct CpuExperts {
+    std::size_t layers = 0;   //!< the experts of so many layers, the last ones; of all, where there are no more layers
+    std::size_t threads = 1;  //!< that compute them
+};
+
 //! The int8 forms of the three batches of activations that matrices read, in some layer or another.
 struct LayerForms {
     cpu::ActivationForms normed;  //!< read by q, k, v, router, gate, up and output
