@@ -18,6 +18,7 @@
 #include "bench/report.hpp"
 #include "bench/runner.hpp"
 #include "common/command_line.hpp"
+#include "common/device.hpp"
 #include "common/load.hpp"
 #include "common/options.hpp"
 #include "common/terminal.hpp"
@@ -38,7 +39,7 @@ struct Flags {
     std::size_t prompt = 512, generate = 128, depth = 0, batch = 512, sequences = 1, repetitions = 5;
     std::size_t interleave_mib = LoadOptions().interleave_limit >> 20;
     std::size_t threads = std::max(1U, std::thread::hardware_concurrency());
-    std::string output = "md";
+    std::string output = "md", device = "cpu";
     bool no_bandwidth = false;
 };
 
@@ -65,6 +66,7 @@ Expected<Record> facts_of(const gguf::File& file, const Flags& flags) {
                   {"build_flags", std::string(build_flags)},
                   {"build_instructions", std::string(simd::Native::name)},
                   {"cpu", cpu_name()},
+                  {"device", flags.device},
                   {"model_file", flags.model.string()},
                   {"model_name", name},
                   {"model_bytes", file.file_bytes()},
@@ -73,14 +75,16 @@ Expected<Record> facts_of(const gguf::File& file, const Flags& flags) {
                   {"interleave_limit_mib", std::uint64_t{flags.interleave_mib}}};
 }
 
+template <class P>
 Status run(const Flags& flags) {
     SLUICE_ASSIGN(const gguf::File file, gguf::File::open(flags.model));
     SLUICE_ASSIGN(const Record facts, facts_of(file, flags));
     const std::size_t capacity = flags.depth + std::max(flags.prompt, flags.generate);
-    SLUICE_ASSIGN(auto runner, Runner<samples::Policies>::create(file, flags.threads, flags.batch, flags.sequences,
-                                                                 capacity, flags.interleave_mib << 20));
-
     samples::Progress progress("");
+    const auto load_progress = samples::shown_on(progress, {.path = flags.model, .load = {}}).progress;
+    SLUICE_ASSIGN(auto runner, Runner<P>::create(file, flags.threads, flags.batch, flags.sequences, capacity,
+                                                 flags.interleave_mib << 20, load_progress));
+
     std::vector<Result> results;
     for (const Test& test : {Test{Test::Kind::prefill, flags.prompt, flags.depth, flags.sequences},
                              Test{Test::Kind::decode, flags.generate, flags.depth, flags.sequences}}) {
@@ -95,10 +99,12 @@ Status run(const Flags& flags) {
         results.push_back({test, flags.threads, std::move(rates), runner.bytes_per_token(), std::nullopt,
                            memory_bytes("VmHWM"), memory_bytes("RssAnon")});
     }
-    if (!flags.no_bandwidth) {
-        progress.show("measuring the memory");  // last, as it would count in the peak
-        const double rate = read_bandwidth(runner.executor());
-        for (Result& result : results) result.memory_rate = rate;
+    if constexpr (Executor<typename P::Executor>) {
+        if (!flags.no_bandwidth) {
+            progress.show("measuring the memory");  // last, as it would count in the peak
+            const double rate = read_bandwidth(runner.executor());
+            for (Result& result : results) result.memory_rate = rate;
+        }
     }
     progress.show("");
 
@@ -119,6 +125,7 @@ int main(int argc, char** argv) {
                               "deviation of the repetitions, after one that is not counted.");
     constexpr std::size_t most = 1U << 20U;
     line.add("-m,--model", flags.model, "GGUF model file [the story model]");
+    samples::add_device(line, flags.device);
     line.add<std::size_t>("-p,--n-prompt", flags.prompt, "tokens of the prompt; 0: no such test [512]", 0, most);
     line.add<std::size_t>("-n,--n-gen", flags.generate, "tokens to generate; 0: no such test [128]", 0, most);
     line.add<std::size_t>("-d,--n-depth", flags.depth, "tokens that come before them [0]", 0, most);
@@ -130,8 +137,9 @@ int main(int argc, char** argv) {
     line.add<std::size_t>("-t,--threads", flags.threads, "threads [as many as the machine has]", 1, 1024);
     line.add<std::size_t>("-r,--repetitions", flags.repetitions, "times that each test is run [5]", 1, most);
     line.add("-o,--output", flags.output, {"md", "json", "csv"}, "what to print [md]");
-    line.add("--no-bandwidth", flags.no_bandwidth, "do not measure the memory's read bandwidth");
+    line.add("--no-bandwidth", flags.no_bandwidth,
+             "do not measure the memory's read bandwidth; on a device it is not measured");
     if (const auto code = line.parse(argc, argv)) return *code;
     if (flags.prompt + flags.generate == 0) return line.usage_error("-p 0 and -n 0 leave nothing to measure");
-    return line.exit_code(run(flags));
+    return line.exit_code(samples::on_device(flags.device, [&]<class P>() { return run<P>(flags); }));
 }

@@ -38,7 +38,9 @@ struct Options {
 template <class P>
 class Conversation {
 public:
-    Conversation(Pipeline<P>& pipeline, const Options& options, StandardSampler sampler, std::atomic<bool>& interrupted)
+    using Sampler = typename P::Sampler;
+
+    Conversation(Pipeline<P>& pipeline, const Options& options, Sampler sampler, std::atomic<bool>& interrupted)
         : pipeline_(pipeline),
           options_(options),
           sampler_(std::move(sampler)),
@@ -100,7 +102,7 @@ private:
 
     Pipeline<P>& pipeline_;
     Options options_;
-    StandardSampler sampler_;
+    Sampler sampler_;
     GenerateOptions generate_;
     std::atomic<bool>& interrupted_;
     std::vector<chat::Message> messages_;
@@ -109,7 +111,7 @@ private:
 template <class P>
 Status converse(const Options& o) {
     SLUICE_ASSIGN(auto pipeline, samples::load<P>(o.model));
-    SLUICE_ASSIGN(StandardSampler sampler, make_standard_sampler(o.generation.sampling));
+    SLUICE_ASSIGN(auto sampler, make_sampler<typename P::Sampler>(o.generation.sampling));
     std::atomic<bool>& interrupted = samples::catch_interrupts();
     Conversation conversation(pipeline, o, std::move(sampler), interrupted);
     const bool interactive = samples::input_is_terminal() && samples::output_is_terminal();

@@ -13,6 +13,7 @@
 #include <system_error>
 #include <vector>
 
+#include "common/device.hpp"
 #include "common/files.hpp"
 #include "common/load.hpp"
 #include "sluice/sluice.hpp"
@@ -33,14 +34,8 @@ little-endian, one row of the vocabulary's size a token.)";
 
 struct Options {
     samples::ModelOptions model;
-    std::string kv = "f16";
+    std::string kv = "f16", device = "cpu";
     std::filesystem::path text, ids, logits;
-};
-
-//! A bundle of policies is a compile-time choice: each --kv is another pipeline.
-template <KvCache Cache>
-struct WithCache : samples::Policies {
-    using KvCache = Cache;
 };
 
 //! use(pipeline) for the pipeline of these options, or the error of loading it. `use` returns a Status.
@@ -50,9 +45,12 @@ Status with_pipeline(const Options& o, Use use) {
         SLUICE_ASSIGN(auto pipeline, samples::load<P>(o.model));
         return use(pipeline);
     };
-    if (o.kv == "f32") return load_and_use.template operator()<WithCache<cpu::KvCacheF32>>();
-    if (o.kv == "q8_0") return load_and_use.template operator()<WithCache<cpu::KvCacheQ8_0>>();
-    return load_and_use.template operator()<samples::Policies>();
+    // A bundle of policies is a compile-time choice: each --device and --kv is another pipeline.
+    return samples::on_device(o.device, [&]<class P>() -> Status {
+        if (o.kv == "f32") return load_and_use.template operator()<samples::WithCache<P, float>>();
+        if (o.kv == "q8_0") return load_and_use.template operator()<samples::WithCache<P, quant::Q8_0::Block>>();
+        return load_and_use.template operator()<P>();
+    });
 }
 
 std::string progress_text(std::size_t done, std::size_t all) {
@@ -152,6 +150,7 @@ int main(int argc, char** argv) {
     flags.add("--ids", o.ids, "a JSON array of token ids; -: standard input");
     flags.add("--logits", o.logits, "where to write the logits after each of them");
     o.model.add_to(flags);
+    samples::add_device(flags, o.device);
     flags.add("--kv", o.kv, {"f16", "f32", "q8_0"}, "how keys and values are cached [f16]");
     if (const auto code = flags.parse(argc, argv)) return *code;
     if (flags.given("--ids") != flags.given("--logits")) return flags.usage_error("--ids and --logits go together");

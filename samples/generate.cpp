@@ -64,7 +64,7 @@ template <class P>
 Status generate(const Options& o, const std::atomic<bool>& interrupted) {
     SLUICE_ASSIGN(auto pipeline, samples::load<P>(o.model));
     SLUICE_ASSIGN(const std::vector<Token> prompt, prompt_tokens(pipeline, o));
-    SLUICE_ASSIGN(auto sampler, make_standard_sampler(o.generation.sampling));
+    SLUICE_ASSIGN(auto sampler, make_sampler<typename P::Sampler>(o.generation.sampling));
     const GenerateOptions options = o.generation.to_generate(interrupted);
     const auto stream_to = [&](auto sink) { return pipeline.generate(std::span(prompt), options, sampler, sink); };
     SLUICE_ASSIGN(const GenerationResult result,

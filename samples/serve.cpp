@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/device.hpp"
 #include "common/files.hpp"
 #include "common/interrupt.hpp"
 #include "common/load.hpp"
@@ -42,6 +43,7 @@ The context (-c) is each slot's: the cache takes --parallel times its memory.)";
 
 struct Options {
     samples::ModelOptions model;
+    std::string device = "cpu";
     std::string host = "127.0.0.1";
     std::int32_t port = 8080;
     std::size_t parallel = 4;
@@ -54,6 +56,7 @@ struct Options {
 
     void add_to(samples::CommandLine& flags) {
         model.add_to(flags);
+        samples::add_device(flags, device);
         flags.group("Server");
         flags.add("--host", host, "the address to listen on [127.0.0.1]");
         flags.add("--port", port, "0: a free one [8080]", 0, 65535);
@@ -99,26 +102,27 @@ Status check_origin(const std::string& origin) {
                   "give one as https://example.org, or '*'");
 }
 
-using Engine = server::Engine<samples::Policies>;
-
 //! Loads the model into `engine`, and serves until a signal comes and the answers are done.
-Status run(const Options& o, server::Service<samples::Policies>& service, std::unique_ptr<Engine>& engine,
+template <class P>
+Status run(const Options& o, server::Service<P>& service, std::unique_ptr<server::Engine<P>>& engine,
            const std::atomic<bool>& interrupted) {
     constexpr std::chrono::milliseconds glance(20);
     auto loading = std::async(std::launch::async, [&o] {
-        return LoadedModel<samples::Policies>::load(o.model.path, o.model.load, o.parallel);
+        samples::Progress line("");
+        return LoadedModel<P>::load(o.model.path, samples::shown_on(line, o.model), o.parallel);
     });
     while (loading.wait_for(glance) != std::future_status::ready) {
         if (interrupted) std::_Exit(0);  // nobody waits for an answer, and loading cannot be broken off
     }
     SLUICE_ASSIGN(auto model, loading.get());
-    engine = std::make_unique<Engine>(std::move(model), o.engine);
+    engine = std::make_unique<server::Engine<P>>(std::move(model), o.engine);
     service.ready(*engine);
     while (!interrupted) std::this_thread::sleep_for(glance);
     engine->drain(std::chrono::seconds(o.drain_s));
     return {};
 }
 
+template <class P>
 Status serve(const Options& o) {
     SLUICE_ASSIGN(std::vector<std::string> keys, api_keys(o));
     SLUICE_TRY(check_origin(o.cors_origin));
@@ -133,7 +137,7 @@ Status serve(const Options& o) {
                                    .access = {.api_keys = std::move(keys), .cors_origin = o.cors_origin},
                                    .keep_alive = std::chrono::seconds(o.keep_alive_s)};
     if (o.log == "requests") options.log = log;
-    server::Service<samples::Policies> service(http, std::move(options));
+    server::Service<P> service(http, std::move(options));
 
     const int port = http.bind(o.host, o.port);
     const bool is_ipv6 = o.host.find(':') != std::string::npos;
@@ -144,7 +148,7 @@ Status serve(const Options& o) {
     std::thread listener([&] { http.listen_after_bind(); });
     while (!http.is_running()) std::this_thread::yield();
     std::cout << "Listening on http://" << address << std::endl;
-    std::unique_ptr<Engine> engine;  // outlives the requests
+    std::unique_ptr<server::Engine<P>> engine;  // outlives the requests
     Status status = run(o, service, engine, interrupted);
     http.stop();
     listener.join();
@@ -158,5 +162,5 @@ int main(int argc, char** argv) {
     samples::CommandLine flags("serve", description);
     o.add_to(flags);
     if (const auto code = flags.parse(argc, argv)) return *code;
-    return flags.exit_code(serve(o));
+    return flags.exit_code(samples::on_device(o.device, [&]<class P>() { return serve<P>(o); }));
 }

@@ -6,19 +6,20 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <new>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "sluice/core/buffer.hpp"
 #include "sluice/core/random.hpp"
 #include "sluice/core/status.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/io/gguf.hpp"
 #include "sluice/model/forward.hpp"
 #include "sluice/model/model.hpp"
+#include "sluice/pipeline/loaded_model.hpp"
 #include "sluice/pipeline/policies.hpp"
 
 namespace sluice::bench {
@@ -62,18 +63,22 @@ inline std::uint64_t weights_per_token(const model::Weights& weights, const shap
 //! a policy bundle.
 template <class P>
 class Runner {
+    using Forward = typename P::template Forward<P>;
+
 public:
     static Expected<Runner> create(const gguf::File& file, std::size_t threads, std::size_t batch,
-                                   std::size_t sequences, std::size_t capacity, std::size_t interleave_limit) {
+                                   std::size_t sequences, std::size_t capacity, std::size_t interleave_limit,
+                                   const model::LoadProgress& progress) {
         try {
-            SLUICE_ASSIGN(model::Model<P> model, model::Model<P>::read(file, interleave_limit));
+            SLUICE_ASSIGN(auto executor, make_executor<typename P::Executor>(threads));
+            SLUICE_ASSIGN(model::Model<P> model,
+                          model::Model<P>::read(file, Forward::reads_interleaved ? interleave_limit : 0));
             const shape::Dynamic& s = model.hyperparameters.shape;
             const std::uint64_t bytes = weights_per_token(model.weights, s);
             const KvCacheShape cache{s.layers, s.kv_heads, s.head_dim, sequences, capacity};
             const std::size_t max_rows = std::max(sequences, std::clamp<std::size_t>(batch, 1, capacity));
-            const model::ForwardLimits limits{max_rows, capacity, threads};
-            return Runner(typename P::Executor(threads), typename P::KvCache(cache),
-                          model::Forward<P>(std::move(model), limits), sequences, bytes);
+            SLUICE_ASSIGN(auto ready, Forward::create(*executor, std::move(model), cache, max_rows, progress));
+            return Runner(std::move(executor), std::move(ready), sequences, bytes);
         } catch (const std::bad_alloc&) {
             return Status(Errc::out_of_capacity, file.name(),
                           "not enough memory for " + std::to_string(capacity) + " positions",
@@ -102,17 +107,17 @@ public:
         return seconds;
     }
 
-    typename P::Executor& executor() { return executor_; }
+    typename P::Executor& executor() { return *executor_; }
     std::uint64_t bytes_per_token() const { return bytes_per_token_; }
 
 private:
-    Runner(typename P::Executor executor, typename P::KvCache cache, model::Forward<P> forward, std::size_t sequences,
+    Runner(std::unique_ptr<typename P::Executor> executor, model::Ready<P, Forward> ready, std::size_t sequences,
            std::uint64_t bytes)
         : executor_(std::move(executor)),
-          cache_(std::move(cache)),
-          forward_(std::move(forward)),
+          cache_(std::move(ready.cache)),
+          forward_(std::move(ready.forward)),
           bytes_per_token_(bytes),
-          logits_(sequences * forward_.vocab()) {}
+          logits_(forward_.make_logits(*executor_, sequences)) {}
 
     void rewind(std::size_t sequences, std::size_t length) {
         for (std::size_t s = 0; s < sequences; ++s) cache_.truncate(s, length);
@@ -147,16 +152,16 @@ private:
 
     //! A forward pass of the rows.
     Status compute() {
-        SLUICE_TRY(forward_(executor_, cache_, rows_, logits_.span(0, logits_.size())));
+        SLUICE_TRY(forward_(*executor_, cache_, rows_, logits_));
         rows_.clear();
         return {};
     }
 
-    typename P::Executor executor_;
+    std::unique_ptr<typename P::Executor> executor_;
     typename P::KvCache cache_;
-    model::Forward<P> forward_;
+    Forward forward_;
     std::uint64_t bytes_per_token_;
-    Buffer<float> logits_;  // [sequences, vocab]
+    typename Forward::Logits logits_;  // of as many rows as sequences
     std::vector<Row> rows_;
 };
 

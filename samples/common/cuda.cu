@@ -4,3 +4,5 @@
 #include "sluice/cuda/gpu.cuh"
 
 template class sluice::cuda::Forward<samples::CudaPolicies>;
+template class sluice::cuda::Forward<samples::WithCache<samples::CudaPolicies, float>>;
+template class sluice::cuda::Forward<samples::WithCache<samples::CudaPolicies, sluice::quant::Q8_0::Block>>;

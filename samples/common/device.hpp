@@ -19,8 +19,10 @@ inline void add_device(CommandLine& flags, std::string& device) {
 }
 
 #if defined(SLUICE_SAMPLES_CUDA)
-struct CudaPolicies : sluice::Qwen3MoeCuda<> {
+struct CudaPolicies : sluice::Qwen3MoeHybrid<> {
     using Drafter = Policies::Drafter;
+    template <class Unit>
+    using CacheOf = sluice::cuda::ContiguousKvCache<Executor, Unit>;
 };
 #endif
 
@@ -39,5 +41,8 @@ sluice::Status on_device(const std::string& device, F f) {
 }  // namespace samples
 
 #if defined(SLUICE_SAMPLES_CUDA)
-extern template class sluice::cuda::Forward<samples::CudaPolicies>;  // in cuda.cu
+// In cuda.cu.
+extern template class sluice::cuda::Forward<samples::CudaPolicies>;
+extern template class sluice::cuda::Forward<samples::WithCache<samples::CudaPolicies, float>>;
+extern template class sluice::cuda::Forward<samples::WithCache<samples::CudaPolicies, sluice::quant::Q8_0::Block>>;
 #endif

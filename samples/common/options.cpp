@@ -22,6 +22,8 @@ void ModelOptions::add_to(CommandLine& flags) {
     flags.add("-t,--threads", load.threads, "0: one for each processor [0]", std::size_t{0}, LoadOptions::max_threads);
     flags.add("-b,--batch-size,--batch", load.batch, "tokens of a prompt that are computed at a time [256]",
               std::size_t{1});
+    flags.add("--cpu-moe", load.cpu_moe,
+              "with --device cuda: keep the experts of the last N layers on the CPU, for a small GPU [0]");
 }
 
 void GenerationOptions::add_to(CommandLine& flags) {

@@ -6,7 +6,7 @@ foreach(source IN LISTS sources)
     foreach(compiler IN LISTS compilers)
         set(name "compile_fail: ${stem} (${compiler})")
         add_test(NAME ${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/expect_error.sh ${source} ${${compiler}_command}
-                 @${compile_arguments} -fsyntax-only)
+                 @${compile_arguments} -I${PROJECT_SOURCE_DIR}/cuda -fsyntax-only)
         set_tests_properties(${name} PROPERTIES LABELS unit)
     endforeach()
 endforeach()

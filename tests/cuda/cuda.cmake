@@ -12,8 +12,10 @@ set_tests_properties(${name} PROPERTIES LABELS cuda SKIP_RETURN_CODE 77)
 
 if(SLUICE_CUDA)
     add_library(gpu_kernels OBJECT cuda/gpu/kernels.cu)
+    target_include_directories(gpu_kernels PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
     target_link_libraries(gpu_kernels PRIVATE sluice::cuda)
-    add_executable(gpu_tests cuda/gpu/forward_test.cpp $<TARGET_OBJECTS:gpu_kernels> $<TARGET_OBJECTS:test_main>)
+    add_executable(gpu_tests cuda/gpu/forward_test.cpp cuda/gpu/laws_test.cpp $<TARGET_OBJECTS:gpu_kernels>
+                             $<TARGET_OBJECTS:test_main>)
     target_link_libraries(gpu_tests PRIVATE test_support sluice::cuda CUDA::cudart)
     target_precompile_headers(gpu_tests REUSE_FROM test_precompiled)
     set(gpu_tests $<TARGET_FILE:gpu_tests>)

@@ -23,14 +23,36 @@ using quant::Format;
 
 namespace {
 
-using P = Qwen3MoeOn<Emulated, Formats>;
+using P = PoliciesOn<Emulated, Formats>;
 constexpr TinyModel tiny{.layers = 1};
 constexpr std::size_t tiny_head_dim = 64;
 
-Expected<model::Ready<P, cuda::Forward<P>>> create(Emulated& device, const gguf::File& file, std::size_t max_rows = 4) {
+Expected<model::Ready<P, cuda::HybridForward<P>>> create(Emulated& device, const gguf::File& file,
+                                                         std::size_t max_rows = 4, std::size_t cpu_moe = 0) {
     SLUICE_ASSIGN(const auto model, model::Model<P>::read(file, 0));
     const auto& s = model.shape;
-    return cuda::Forward<P>::create(device, model, {s.layers, s.kv_heads, s.head_dim, 1, 8}, max_rows);
+    return cuda::HybridForward<P>::create(device, model, {s.layers, s.kv_heads, s.head_dim, 1, 8}, max_rows, {},
+                                          {.layers = cpu_moe});
+}
+
+std::atomic<bool> asked_to_stop = false;
+
+//! Experts in whose time somebody asks the pass to stop.
+struct InterruptedExperts {
+    InterruptedExperts(const ExpertsShape&, cpu::ActivationForms) {}
+    template <class Q>
+    void apply(auto& team, const ExpertWeights&, const cpu::Activations<>&, std::span<const ExpertChoice>, float*) {
+        if (team.rank() == 0) asked_to_stop = true;
+    }
+};
+struct Interrupted : P {
+    using Experts = InterruptedExperts;
+};
+
+//! The bytes of device memory that an error says are needed.
+std::size_t needed(const Status& error) {
+    const std::string what = error.what();
+    return std::stoull(what.substr(what.find("need ") + 5));
 }
 
 }  // namespace
@@ -40,6 +62,20 @@ TEST_CASE("cuda forward: the CPU's logits to the bit, in any order of threads an
         Emulated device({.order = order});
         check_same_bits<Formats>(*MemoryFile(tiny.in(Format::Q4_K, Format::Q6_K).draft()), device);
     }
+}
+
+TEST_CASE("cuda forward: the CPU's logits with a cache of Q8_0, which the model's heads must fit") {
+    Emulated device;
+    check_same_bits<Formats, quant::Q8_0::Block>(*MemoryFile(tiny.in(Format::Q4_K, Format::Q6_K).draft()), device);
+
+    using Compact = PoliciesOn<Emulated, Formats, quant::Q8_0::Block>;
+    const MemoryFile odd(odd_model.in(Format::F32).draft());
+    const auto model = model::Model<Compact>::read(*odd, 0);
+    REQUIRE(model.ok());
+    const auto& s = model->shape;
+    const auto ready = cuda::Forward<Compact>::create(device, *model, {s.layers, s.kv_heads, s.head_dim, 1, 8}, 4);
+    REQUIRE(!ready.ok());
+    CHECK(ready.status().what() == "stores blocks of 32 elements, but this model's heads have 16");
 }
 
 TEST_CASE("cuda forward: the CPU's logits for float formats, sizes that are no multiple of a tile, and YaRN") {
@@ -59,6 +95,18 @@ TEST_CASE("cuda forward: the CPU's logits where one expert has more rows than a 
     const MemoryFile file(model.draft());
     OnBoth<Emulated, Formats> both(*file, device);
     both.feed(random_tokens(11, 1, 200));
+}
+
+// From sixteen rows on, tensor cores multiply.
+TEST_CASE("cuda forward: the CPU's logits of a long batch, in any order of threads and blocks") {
+    for (const Order order : {Order::ascending, Order::descending}) {
+        Emulated device({.order = order});
+        const MemoryFile file(tiny.in(Format::Q4_K, Format::Q6_K).draft());
+        OnBoth<Emulated, Formats> both(*file, device);
+        both.feed(random_tokens(2, 1, 200));
+        both.feed(random_tokens(16, 2, 200));
+        both.feed(random_tokens(1, 3, 200));
+    }
 }
 
 // As far as the first tokens go, they are also compared with the goldens, which hold five positions of each prompt.
@@ -91,12 +139,69 @@ TEST_CASE("cuda forward: too little memory is told with both numbers, before any
     const auto ready = create(small, *file);
     REQUIRE(!ready.ok());
     CHECK(ready.status().code() == Errc::out_of_capacity);
-    const std::string what = ready.status().what();
-    CHECK(what.find("1000 of the device's 1000 are free") != std::string::npos);
-    const std::size_t need = std::stoull(what.substr(what.find("need ") + 5));
+    CHECK(ready.status().what().find("1000 of the device's 1000 are free") != std::string::npos);
+    const std::size_t need = needed(ready.status());
     Emulated enough({.memory = need}), short_by_one({.memory = need - 1});
     CHECK(create(enough, *file).ok());
     CHECK(!create(short_by_one, *file).ok());
+}
+
+TEST_CASE("cuda forward: the CPU's logits, whichever layers keep their experts on the CPU") {
+    const MemoryFile file(TinyModel{.layers = 2}.in(Format::Q4_K, Format::Q6_K).draft());
+    for (const std::size_t cpu_moe : {1UL, 2UL, 3UL}) {
+        CAPTURE(cpu_moe);
+        Emulated device;
+        check_same_bits<Formats>(*file, device, cpu_moe);
+    }
+}
+
+TEST_CASE("cuda forward: experts that stay on the CPU take no memory of the device, and may be of mixed formats") {
+    const TinyModel two{.layers = 2};
+    Draft draft = two.in(Format::Q4_K).draft();
+    draft.add("blk.1.ffn_up_exps.weight", Format::Q6_K, {256, 256, 4}, random_floats(256 * 256 * 4, 3));
+    const MemoryFile file(draft);
+    Emulated small({.memory = 1000});
+    CHECK(create(small, *file, 4, 0).status().where() == "cuda: ffn_gate_exps and ffn_up_exps");
+    const auto one = create(small, *file, 4, 1), both = create(small, *file, 4, 2);
+    constexpr std::size_t q4_k = 4 * 256 * 144;                                  // of a layer's gate, up or down
+    CHECK(needed(one.status()) - needed(both.status()) == 3 * q4_k + q4_k / 2);  // half: a smaller staging buffer
+    CHECK(one.status().mend().find("experts of more layers on the CPU") != std::string::npos);
+    Emulated enough({.memory = needed(both.status())});
+    CHECK(create(enough, *file, 4, 2).ok());
+    CHECK(!create(enough, *file, 4, 1).ok());
+}
+
+TEST_CASE("cuda forward: the bundle's Experts compute on the CPU, and a pass is cancelled between two hops") {
+    Emulated device;
+    const MemoryFile file(TinyModel{.layers = 2}.in(Format::Q4_K).draft());
+    const auto model = model::Model<Interrupted>::read(*file, 0);
+    REQUIRE(model.ok());
+    auto ready =
+        cuda::HybridForward<Interrupted>::create(device, *model, {2, 2, tiny_head_dim, 1, 8}, 2, {}, {.layers = 2});
+    REQUIRE(ready.ok());
+    std::vector<float> logits(2 * ready->forward.vocab());
+    for (const std::size_t count : {1UL, 2UL}) {  // one row is recorded, two are not
+        asked_to_stop = false;
+        const std::vector<Row> rows = {{1, 0, 0, true}, {2, 0, 1, true}};
+        const Status status =
+            ready->forward(device, ready->cache, std::span(rows).first(count), logits, &asked_to_stop);
+        REQUIRE(!status.ok());
+        CHECK(status.code() == Errc::cancelled);
+        CHECK(ready->cache.length(0) == 0);
+    }
+}
+
+TEST_CASE("cuda forward: a device's half alone does not compute a model whose experts are elsewhere") {
+    Emulated device;
+    const MemoryFile file(tiny.in(Format::Q4_K).draft());
+    const auto model = model::Model<P>::read(*file, 0);
+    REQUIRE(model.ok());
+    auto ready = cuda::Forward<P>::create(device, *model, {1, 2, tiny_head_dim, 1, 8}, 1, {}, 1);
+    REQUIRE(ready.ok());
+    std::vector<float> logits(ready->forward.vocab());
+    const Row row{1, 0, 0, true};
+    CHECK(ready->forward(device, ready->cache, {&row, 1}, logits).what() == "has layers without experts");
+    CHECK(ready->cache.length(0) == 0);
 }
 
 TEST_CASE("cuda forward: refuses what its kernels cannot do") {
@@ -129,7 +234,7 @@ TEST_CASE("cuda forward: a refused or cancelled pass leaves the cache as it was"
     CHECK(feed({1, 0, 1, true}, &stop).code() == Errc::cancelled);
     CHECK(ready->cache.length(0) == 1);
 
-    auto other = cuda::ContiguousKvCache<Emulated, Half>::create({1, 2, tiny_head_dim, 1, 9});
+    auto other = cuda::KvCacheF16<Emulated>::create({1, 2, tiny_head_dim, 1, 9});
     REQUIRE(other.ok());
     const Row row{1, 0, 0, true};
     CHECK(ready->forward(device, *other, {&row, 1}, logits).code() == Errc::invalid_argument);

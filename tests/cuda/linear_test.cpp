@@ -9,9 +9,8 @@
 #include <vector>
 
 #include "cuda/on_device.hpp"
-#include "sluice/cuda/planes.hpp"
+#include "cuda/uploaded_matrix.hpp"
 #include "sluice/quant/dot_reference.hpp"
-#include "sluice/quant/row.hpp"
 #include "sluice/quant/sets.hpp"
 #include "support/numbers.hpp"
 
@@ -21,36 +20,13 @@ using cuda::Emulated, cuda::Order;
 
 namespace {
 
-//! A matrix of format F, as a file has it and on the device.
-template <class F>
-struct Weights {
-    std::size_t rows, cols;
-    std::vector<std::byte> file;
-    OnDevice<std::byte> planar;
-
-    Weights(Emulated& device, std::size_t rows_, std::size_t cols_, std::uint32_t seed)
-        : rows(rows_),
-          cols(cols_),
-          file(rows_ * quant::row_bytes<F>(cols_)),
-          planar(rows_ * cuda::device_row_bytes<F>(cols_)) {
-        quant::encode_row<F>(random_floats(rows * cols, seed).data(), rows * cols, file.data());
-        const OnDevice<std::byte> from(file);
-        const cuda::Repack<F> kernel{from.data(), planar.data(), rows, cols / F::block_size};
-        device.launch(kernel, kernel.grid());
-    }
-    Matrix matrix() const { return {planar.data(), F::format, rows, cols, cuda::device_row_bytes<F>(cols), false}; }
-    const typename F::Block* row(std::size_t r) const {
-        return quant::blocks_at<F>(file.data() + r * quant::row_bytes<F>(cols));
-    }
-};
-
 //! Two rows of a batch more than a tile, five weight rows more than a block of the grid.
 template <class F, unsigned Columns>
 void check_linear(Emulated device, std::size_t cols, unsigned count) {
     CAPTURE(F::name);
     CAPTURE(cols);
     CAPTURE(count);
-    const Weights<F> weights(device, 21, cols, 7);
+    const UploadedMatrix<F> weights(device, 21, cols, 7);
     const std::vector<float> x = random_floats(count * cols, 8);
     Batch batch(device, x, cols);
     std::vector<float> y = random_floats(count * weights.rows, 9), before = y;

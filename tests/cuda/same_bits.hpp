@@ -9,9 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "cuda/policies_on.hpp"
+#include "sluice/core/float16.hpp"
 #include "sluice/core/types.hpp"
-#include "sluice/cuda/forward.hpp"
-#include "sluice/cuda/policies.hpp"
+#include "sluice/cpu/kv_cache.hpp"
+#include "sluice/cuda/hop.hpp"
+#include "sluice/cuda/memory.hpp"
 #include "sluice/io/gguf.hpp"
 #include "sluice/model/batch.hpp"
 #include "sluice/model/model.hpp"
@@ -24,16 +27,18 @@ namespace sluice::test {
 //! What the emulated tests' models are made of: one set, which is compiled once.
 using Formats = quant::OneOf<quant::Q4_K, quant::Q6_K, quant::F32, quant::BF16>;
 
-//! Q: the formats of the file. Batches of 16 rows at most.
-template <cuda::Device D, class Q>
+//! Q: the formats of the file; Unit: of the cache. Batches of 16 rows at most.
+template <cuda::Device D, class Q, class Unit = Half>
 class OnBoth {
-    using P = Qwen3MoeOn<D, Q>;
+    using P = PoliciesOn<D, Q, Unit>;
 
 public:
-    OnBoth(const gguf::File& file, D& device, std::size_t sequences = 1, std::size_t capacity = 64)
+    //! The last `cpu_moe` layers keep their experts on the CPU.
+    OnBoth(const gguf::File& file, D& device, std::size_t sequences = 1, std::size_t capacity = 64,
+           std::size_t cpu_moe = 0)
         : cpu_(file, {.max_rows = 16, .capacity = capacity, .sequences = sequences}),
           device_(device),
-          ready_(make(device, file, sequences, capacity)) {}
+          ready_(make(device, file, sequences, capacity, cpu_moe)) {}
 
     //! The same rows go to both. Returns the logits.
     std::vector<float> feed(std::span<const Row> rows) {
@@ -54,27 +59,28 @@ public:
     }
 
 private:
-    static model::Ready<P, cuda::Forward<P>> make(D& device, const gguf::File& file, std::size_t sequences,
-                                                  std::size_t capacity) {
+    static model::Ready<P, cuda::HybridForward<P>> make(D& device, const gguf::File& file, std::size_t sequences,
+                                                        std::size_t capacity, std::size_t cpu_moe) {
         const auto model = model::Model<P>::read(file, 0);
         REQUIRE_MESSAGE(model.ok(), model.status().message());
         const auto& s = model->shape;
         auto ready =
-            cuda::Forward<P>::create(device, *model, {s.layers, s.kv_heads, s.head_dim, sequences, capacity}, 16);
+            cuda::HybridForward<P>::create(device, *model, {s.layers, s.kv_heads, s.head_dim, sequences, capacity}, 16,
+                                           {}, {.layers = cpu_moe, .threads = 2});
         REQUIRE_MESSAGE(ready.ok(), ready.status().message());
         return std::move(*ready);
     }
 
-    Runner<CoreOf<Q, cpu::KvCacheF16>> cpu_;
+    Runner<CoreOf<Q, cpu::ContiguousKvCache<Unit>>> cpu_;
     D& device_;
-    model::Ready<P, cuda::Forward<P>> ready_;
+    model::Ready<P, cuda::HybridForward<P>> ready_;
 };
 
 //! A prompt, tokens behind it one by one, then two sequences in one batch, one of which wants no logits; then the
 //! second one alone.
-template <class Q, cuda::Device D>
-void check_same_bits(const gguf::File& file, D& device) {
-    OnBoth<D, Q> both(file, device, 2);
+template <class Q, class Unit = Half, cuda::Device D>
+void check_same_bits(const gguf::File& file, D& device, std::size_t cpu_moe = 0) {
+    OnBoth<D, Q, Unit> both(file, device, 2, 64, cpu_moe);
     both.feed(std::vector<Row>{{5, 0, 0, true}, {6, 0, 1, false}, {7, 0, 2, true}});
     both.feed(std::vector<Row>{{8, 0, 3, true}});
     both.feed(std::vector<Row>{{9, 0, 4, true}});

@@ -74,7 +74,8 @@ TEST_CASE("bench: JSON has both tests, and figures that agree with each other") 
         CHECK(record["stddev_ts"].get<double>() == doctest::Approx(std::sqrt(squares / 2)));
         CHECK(record["peak_rss_bytes"] > record["anonymous_rss_bytes"]);
         CHECK(record["anonymous_rss_bytes"] > 100000);
-        for (const char* key : {"build_version", "build_compiler", "build_flags", "build_instructions", "cpu"}) {
+        for (const char* key :
+             {"build_version", "build_compiler", "build_flags", "build_instructions", "cpu", "device"}) {
             CHECK(record[key].get<std::string>() != "");
         }
     }
@@ -83,6 +84,18 @@ TEST_CASE("bench: JSON has both tests, and figures that agree with each other") 
     CHECK(decode["memory_bytes_per_second"] > 1e8);
     CHECK(decode["memory_share"].get<double>() ==
           doctest::Approx(read / decode["memory_bytes_per_second"].get<double>()));
+}
+
+TEST_CASE("bench: --device cuda measures the device, or says what is missing") {
+    const Outcome outcome = run("bench", {"-m", benched, "-p", "8", "-n", "2", "-o", "json", "--device", "cuda"});
+    if (outcome.code == 0) {
+        const json record = json::parse(outcome.out).at(0);
+        CHECK(record["device"] == "cuda");
+        CHECK(record["memory_bytes_per_second"].is_null());
+    } else {
+        CHECK(outcome.code == 1);
+        CHECK(outcome.err.find("cuda") != outcome.err.npos);
+    }
 }
 
 TEST_CASE("bench: several sequences advance together") {

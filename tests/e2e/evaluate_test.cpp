@@ -179,6 +179,20 @@ TEST_CASE("evaluate: what it cannot do leaves no file, and the old one as it was
     CHECK(one_token.err.find("nothing to judge") != std::string::npos);
 }
 
+TEST_CASE("evaluate: --device cuda gives the CPU's figures, or says what is missing") {
+    const Folder folder;
+    const std::string text = folder.file("text.txt", "Once upon a time, there was a fox.");
+    for (const char* kv : {"f16", "f32", "q8_0"}) {
+        const Outcome outcome = run("evaluate", {"--perplexity", text, "--kv", kv, "--device", "cuda"});
+        if (outcome.code == 0) {
+            CHECK(outcome.out == output_of("evaluate", {"--perplexity", text, "--kv", kv}));
+        } else {
+            CHECK(outcome.code == 1);
+            CHECK(outcome.err.find("cuda") != outcome.err.npos);
+        }
+    }
+}
+
 TEST_CASE("evaluate: writes to a device in place") {
     CHECK(output_of("evaluate", {"--ids", "-", "--logits", "/dev/stdout"}, "[1, 2]").size() ==
           2 * vocab * sizeof(float));

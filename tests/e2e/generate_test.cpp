@@ -322,6 +322,7 @@ TEST_CASE("generate: --help and --version print to standard output") {
                              "--chat",
                              "--system",
                              "--no-think",
+                             "--cpu-moe",
                              "--format"}) {
         CHECK_MESSAGE(help.find(flag) != help.npos, flag);
     }

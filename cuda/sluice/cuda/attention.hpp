@@ -29,13 +29,13 @@ struct SpanStates {
 };
 
 //! The states of all spans of all rows' heads.
-template <class Element>
+template <class Unit>
 struct AttendSpans {
     static constexpr unsigned threads = 128;
     static constexpr std::size_t chunks = attention_span / attention_chunk;
 
     const float* queries;  //!< [rows, heads, head_dim]
-    CacheView<Element> cache;
+    CacheView<Unit> cache;
     std::size_t layer;
     float scale;  //!< of the scores: 1 / sqrt(head_dim)
     const Row* rows;
@@ -52,8 +52,7 @@ struct AttendSpans {
         const std::size_t positions = seen - first < attention_span ? seen - first : attention_span;
         const KvHead kv = {layer, static_cast<std::size_t>(rows[r].sequence),
                            head / (out.heads / cache.shape.kv_heads)};
-        const Element* keys = cache.keys + cache.offset(kv, first);
-        const Element* values = cache.values + cache.offset(kv, first);
+        const std::size_t from = cache.offset(kv, first);
         const float* query = queries + (r * out.heads + head) * out.head_dim;
         const std::size_t at = out.index(r, head, span), used_chunks = div_up(positions, attention_chunk);
 
@@ -64,7 +63,7 @@ struct AttendSpans {
         };
         Shared& shared = t.template shared<Shared>();
         for (std::size_t p = t.thread(); p < positions; p += threads) {
-            shared.scores[p] = dot(query, keys + p * out.head_dim) * scale;
+            shared.scores[p] = dot(query, from + p * out.head_dim) * scale;
         }
         t.barrier();
         for (std::size_t c = t.thread(); c < used_chunks; c += threads) {
@@ -97,7 +96,7 @@ struct AttendSpans {
                 sum = ::fmaf(sum, rescale, shared.sum[c]);
                 value *= rescale;
                 for (std::size_t p = c * attention_chunk; p < end_of(c, positions); ++p) {
-                    value = ::fmaf(shared.scores[p], read_element(values[p * out.head_dim + i]), value);
+                    value = ::fmaf(shared.scores[p], cache.values.at(from + p * out.head_dim + i), value);
                 }
             }
             out.values[at * out.head_dim + i] = value;
@@ -120,19 +119,15 @@ private:
         return maximum;
     }
 
-    SLUICE_HD float dot(const float* query, const Element* key) const {
-        float partial[16] = {};
+    //! The query times the key that begins at an element of the cache.
+    SLUICE_HD float dot(const float* query, std::size_t key) const {
+        float partial[16] = {}, elements[16];
         for (std::size_t i = 0; i < out.head_dim; i += 16) {
-            const auto row = load<Sixteen>(key + i);
-            for (std::size_t j = 0; j < 16; ++j) {
-                partial[j] = ::fmaf(query[i + j], read_element(row.elements[j]), partial[j]);
-            }
+            cache.keys.load(key + i, elements);
+            for (std::size_t j = 0; j < 16; ++j) partial[j] = ::fmaf(query[i + j], elements[j], partial[j]);
         }
         return math::sum_tree(partial);
     }
-    struct alignas(16) Sixteen {
-        Element elements[16];
-    };
 };
 
 //! output [rows, heads * head_dim] = the spans' states folded, in ascending order. A block is one head of one row.

@@ -4,7 +4,9 @@
 //! barrier gives another result in one of the orders; shared memory and allocations begin as NaNs.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -130,6 +132,11 @@ private:
     // What each thread hands over in a shuffle. The next shuffle uses the other row: by the one after it, all have
     // read.
     std::array<std::array<std::uint64_t, most_threads>, 2> handed_ = {};
+    std::array<std::uint64_t, most_threads> told_ = {};  // what each thread tells the whole block
+    struct Fragments {
+        std::uint32_t a[4], b[2];
+    };
+    std::array<std::array<Fragments, most_threads>, 2> fragments_ = {};  // the same in an mma
     std::size_t moved_ = 0;
 };
 
@@ -153,6 +160,27 @@ public:
         return value;
     }
 
+    template <std::unsigned_integral T>
+    T least(T value) {
+        T least = value;
+        tell_all(value, [&](unsigned, std::uint64_t other) { least = std::min(least, static_cast<T>(other)); });
+        return least;
+    }
+    template <std::unsigned_integral T>
+    BlockSum<T> sum(T value) {
+        BlockSum<T> sum = {};
+        tell_all(value, [&](unsigned thread, std::uint64_t other) {
+            sum.total += static_cast<T>(other);
+            if (thread < thread_) sum.before += static_cast<T>(other);
+        });
+        return sum;
+    }
+
+    template <std::unsigned_integral T>
+    T add(T& to, T value) {
+        return std::exchange(to, to + value);
+    }
+
     template <class T>
     T& shared() {
         static_assert(sizeof(T) <= EmulatedBlock::shared_bytes && alignof(T) <= Buffer<std::byte>::alignment);
@@ -164,7 +192,33 @@ public:
         return acc;
     }
 
+    void mma(std::int32_t (&sums)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+        auto& fragments = block_.fragments_[warp().times % 2];
+        std::copy_n(a, 4, fragments[thread_].a);
+        std::copy_n(b, 2, fragments[thread_].b);
+        sync_warp();
+        const auto* lanes = fragments.data() + thread_ / warp_size * warp_size;
+        const auto byte = [](std::uint32_t word, unsigned k) { return static_cast<std::int8_t>(word >> (k % 4 * 8)); };
+        for (unsigned i = 0; i < 4; ++i) {
+            const unsigned row = thread_ % warp_size / 4 + i / 2 * 8, column = thread_ % 4 * 2 + i % 2;
+            for (unsigned k = 0; k < 32; ++k) {
+                const unsigned half = k / 16, quarter = k % 16 / 4;
+                sums[i] += byte(lanes[row % 8 * 4 + quarter].a[row / 8 + 2 * half], k) *
+                           byte(lanes[column * 4 + quarter].b[half], k);
+            }
+        }
+    }
+
 private:
+    //! hear(thread, value) of all threads' values.
+    template <class Hear>
+    void tell_all(std::uint64_t value, Hear hear) {
+        block_.told_[thread_] = value;
+        barrier();
+        for (unsigned i = 0; i < block_.all_.expected; ++i) hear(i, block_.told_[i]);
+        barrier();
+    }
+
     detail::Meeting& warp() { return block_.warps_[thread_ / warp_size]; }
 
     EmulatedBlock& block_;
@@ -194,7 +248,7 @@ struct EmulatedOptions {
     Order order = Order::ascending;
 };
 
-//! Kernels on the CPU, memory from the heap. A launch has ended when it returns.
+//! Kernels on the CPU, memory from the heap. A launch has ended when it returns, and so has a copy.
 class Emulated {
 public:
     explicit Emulated(const EmulatedOptions& options = {})
@@ -211,6 +265,9 @@ public:
     }
     static void release(void* p) { ::operator delete (p, std::align_val_t{memory_alignment}); }
 
+    static void* allocate_host(std::size_t bytes) { return allocate(bytes); }
+    static void release_host(void* p) { release(p); }
+
     void to_device(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
     void to_host(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
 
@@ -220,6 +277,7 @@ public:
             recording_->launches.push_back([kernel, grid](Emulated& device) { device.launch(kernel, grid); });
             return;
         }
+        ++launches_;
         const std::size_t blocks = std::size_t{grid.x} * grid.y * grid.z;
         for (std::size_t i = 0; i < blocks && error_.ok(); ++i) {
             const std::size_t at = options_.order == Order::ascending ? i : blocks - 1 - i;
@@ -247,14 +305,21 @@ public:
         for (const auto& one : graph.launches) one(*this);
     }
 
+    void mark() {}
+    Status wait_for_mark() { return finish(); }
+
     //! Waits for all launches; the first error since the last call.
     Status finish() { return std::exchange(error_, {}); }
+
+    //! Of kernels, so far, those of graphs among them.
+    std::size_t launches() const { return launches_; }
 
 private:
     std::unique_ptr<EmulatedBlock> block_;
     EmulatedOptions options_;
     Graph* recording_ = nullptr;
     Status error_;
+    std::size_t launches_ = 0;
 };
 
 static_assert(Device<Emulated>);

@@ -13,54 +13,10 @@
 #include "sluice/cuda/activations.hpp"
 #include "sluice/cuda/context.hpp"
 #include "sluice/cuda/dot_tile.hpp"
-#include "sluice/cuda/router.hpp"
+#include "sluice/cuda/expert_groups.hpp"
+#include "sluice/cuda/mma_experts.hpp"
 
 namespace sluice::cuda {
-
-//! The entries of a batch, (row, choice) pairs numbered row * used + choice, by expert, ascending.
-struct ExpertGroups {
-    std::uint32_t* begin;    //!< [experts + 1]: where each expert's entries begin
-    std::uint32_t* entries;  //!< [rows * used]
-};
-
-//! A counting sort in one block. A thread is an expert, which looks at all choices: no atomics, one order.
-struct GroupByExpert {
-    static constexpr unsigned threads = 128;
-
-    const ExpertChoice* choices;  //!< [entries]
-    std::size_t experts, entries;
-    ExpertGroups out;
-
-    Dim grid() const { return {}; }
-
-    template <ThreadContext T>
-    SLUICE_HD void operator()(T& t) const {
-        struct Shared {
-            std::uint32_t count[RouteRows::most_experts];
-        };
-        auto& shared = t.template shared<Shared>();
-        for (std::size_t e = t.thread(); e < experts; e += threads) {
-            shared.count[e] = 0;
-            each_entry_of(e, [&](std::uint32_t /*entry*/) { ++shared.count[e]; });
-        }
-        t.barrier();
-        for (std::size_t e = t.thread(); e < experts; e += threads) {
-            std::uint32_t at = 0;
-            for (std::size_t before = 0; before < e; ++before) at += shared.count[before];
-            out.begin[e] = at;
-            each_entry_of(e, [&](std::uint32_t entry) { out.entries[at++] = entry; });
-            if (e + 1 == experts) out.begin[experts] = at;
-        }
-    }
-
-private:
-    template <class F>
-    SLUICE_HD void each_entry_of(std::size_t expert, F f) const {
-        for (std::size_t i = 0; i < entries; ++i) {
-            if (static_cast<std::size_t>(choices[i].expert) == expert) f(static_cast<std::uint32_t>(i));
-        }
-    }
-};
 
 namespace detail {
 
@@ -227,6 +183,23 @@ struct CombineExperts {
     }
 };
 
+//! to [size] += from, which is what experts elsewhere gave. A thread is an element.
+struct AddTo {
+    static constexpr unsigned threads = 128;
+
+    float* to;
+    const float* from;
+    std::size_t size;
+
+    Dim grid() const { return {grid_size(size, threads)}; }
+
+    template <ThreadContext T>
+    SLUICE_HD void operator()(T& t) const {
+        const std::size_t i = std::size_t{t.block().x} * threads + t.thread();
+        if (i < size) to[i] += from[i];
+    }
+};
+
 //! What experts work in.
 struct ExpertsWorkspace {
     ActivationRows inner;  //!< [rows * used, ff]
@@ -235,7 +208,7 @@ struct ExpertsWorkspace {
 };
 
 //! residual += the experts' results for the rows of x. One row's weights are read where they are chosen; for a batch
-//! the entries are sorted, so that an expert's weights serve eight of them at once.
+//! the entries are sorted, so that an expert's weights serve eight of them at once, or 32 if there are many rows.
 template <Quantization Q, class D>
 void apply_experts(D& device, const ExpertWeights& weights, const ActivationRows& x, const ExpertChoice* choices,
                    std::size_t used, unsigned rows, const ExpertsWorkspace& w, float* residual) {
@@ -243,12 +216,19 @@ void apply_experts(D& device, const ExpertWeights& weights, const ActivationRows
     const std::size_t entries = rows * used, experts = weights.gate.rows / w.inner.k;
     if (rows > 1) launch(GroupByExpert{choices, experts, entries, w.groups});
     Q::visit(weights.gate.format, [&]<class F>() {
+        if constexpr (IntegerFormat<F>) {
+            if (rows >= mma_from_rows)
+                return launch(MmaGateUp<F>{weights.gate, weights.up, x, w.groups, used, w.inner});
+        }
         if (rows > 1)
             return launch(GateUp<F, 8>{weights.gate, weights.up, x, choices, w.groups, used, entries, w.inner});
         launch(GateUp<F, 1>{weights.gate, weights.up, x, choices, w.groups, used, entries, w.inner});
     });
     launch(QuantizeRows{w.inner, static_cast<unsigned>(entries)});
     Q::visit(weights.down.format, [&]<class F>() {
+        if constexpr (IntegerFormat<F>) {
+            if (rows >= mma_from_rows) return launch(MmaDown<F>{weights.down, w.inner, w.groups, x.k, w.results});
+        }
         if (rows > 1) return launch(GroupedDown<F>{weights.down, w.inner, w.groups, x.k, w.results});
         launch(Down<F>{weights.down, w.inner, choices, used, x.k, residual});
     });

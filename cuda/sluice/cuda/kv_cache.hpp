@@ -12,16 +12,19 @@
 #include "sluice/core/status.hpp"
 #include "sluice/cuda/context.hpp"
 #include "sluice/cuda/memory.hpp"
+#include "sluice/cuda/stored_rows.hpp"
+#include "sluice/quant/q8_0.hpp"
 
 namespace sluice::cuda {
 
-//! What kernels see of a cache: Element is float or Half. [layer, sequence, kv_head, position, head_dim].
-template <class Element>
+//! What kernels see of a cache in units of float, Half or quant::Q8_0::Block.
+//! [layer, sequence, kv_head, position, head_dim].
+template <class Unit>
 struct CacheView {
     KvCacheShape shape{};
-    Element *keys = nullptr, *values = nullptr;
+    StoredRows<Unit> keys, values;
 
-    //! Where a row of head_dim elements begins.
+    //! The first element of a row.
     SLUICE_HD std::size_t offset(KvHead at, std::size_t position) const {
         const std::size_t head = (at.layer * shape.sequences + at.sequence) * shape.kv_heads + at.kv_head;
         return (head * shape.capacity + position) * shape.head_dim;
@@ -34,29 +37,29 @@ struct CacheView {
     }
 };
 
-SLUICE_HD inline float read_element(float x) { return x; }
-SLUICE_HD inline float read_element(Half x) { return to_float(x); }
-SLUICE_HD inline void write_element(float& to, float x) { to = x; }
-SLUICE_HD inline void write_element(Half& to, float x) { to = to_half(x); }
-
 //! The cache of a pipeline on a D.
 template <Device D, class Stored>
 class ContiguousKvCache {
 public:
-    using Element = Stored;
+    using Unit = Stored;
+    static constexpr std::size_t block = StoredRows<Unit>::block;  //!< elements of a unit
 
+    //! head_dim is a multiple of `block`.
     static Expected<ContiguousKvCache> create(const KvCacheShape& shape) {
         ContiguousKvCache cache(shape);
-        SLUICE_ASSIGN(cache.keys_, (DeviceArray<D, Element>::allocate(elements(shape))));
-        SLUICE_ASSIGN(cache.values_, (DeviceArray<D, Element>::allocate(elements(shape))));
+        SLUICE_ASSIGN(cache.keys_, (DeviceArray<D, std::byte>::allocate(bytes(shape) / 2)));
+        SLUICE_ASSIGN(cache.values_, (DeviceArray<D, std::byte>::allocate(bytes(shape) / 2)));
         return cache;
     }
 
     //! Bytes of device memory that create() takes.
-    static std::size_t bytes(const KvCacheShape& shape) { return 2 * elements(shape) * sizeof(Element); }
+    static std::size_t bytes(const KvCacheShape& shape) { return 2 * StoredRows<Unit>::bytes(elements(shape)); }
 
     const KvCacheShape& shape() const { return shape_; }
-    CacheView<Element> view() const { return {shape_, keys_.data(), values_.data()}; }
+    CacheView<Unit> view() const {
+        const std::size_t count = elements(shape_);
+        return {shape_, StoredRows<Unit>::in(keys_.data(), count), StoredRows<Unit>::in(values_.data(), count)};
+    }
 
     std::size_t length(std::size_t sequence) const { return lengths_[sequence]; }
     void advance(std::size_t sequence, std::size_t length) { lengths_[sequence] = length; }
@@ -72,8 +75,15 @@ private:
     }
 
     KvCacheShape shape_;
-    DeviceArray<D, Element> keys_, values_;
+    DeviceArray<D, std::byte> keys_, values_;
     std::vector<std::size_t> lengths_;
 };
+
+template <Device D>
+using KvCacheF32 = ContiguousKvCache<D, float>;
+template <Device D>
+using KvCacheF16 = ContiguousKvCache<D, Half>;
+template <Device D>
+using KvCacheQ8_0 = ContiguousKvCache<D, quant::Q8_0::Block>;  //!< 8.5 bits an element
 
 }  // namespace sluice::cuda

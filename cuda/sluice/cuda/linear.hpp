@@ -9,6 +9,7 @@
 #include "sluice/cuda/activations.hpp"
 #include "sluice/cuda/context.hpp"
 #include "sluice/cuda/dot_tile.hpp"
+#include "sluice/cuda/mma_linear.hpp"
 
 namespace sluice::cuda {
 
@@ -55,6 +56,9 @@ void linear(D& device, const Matrix& weights, const ActivationRows& x, unsigned 
     Q::visit(weights.format, [&]<class F>() {
         const auto launch = [&](const auto& kernel) { device.launch(kernel, kernel.grid()); };
         if (count == 1) return launch(Linear<F, 1>{weights, x, count, y, add});
+        if constexpr (IntegerFormat<F>) {
+            if (count >= mma_from_rows) return launch(MmaLinear<F>{weights, x, count, y, add});
+        }
         launch(Linear<F, 8>{weights, x, count, y, add});
     });
 }

@@ -24,23 +24,29 @@ struct MemoryUse {
 };
 
 //! - `allocate(bytes)`: memory of the device, or nullptr; `release(p)` gives it back;
+//! - `allocate_host(bytes)`, `release_host(p)`: memory of the host that copies reach without a stop on the way;
 //! - `memory()`: how much is free;
 //! - `to_device` and `to_host`: copies, in order with the launches; the host's memory must live until finish();
 //! - `launch(kernel, grid)`: runs a kernel (cuda/context.hpp) of a default-constructible type on every block of a grid;
 //! - `record(graph, enqueue)` keeps the launches that enqueue() makes in a D::Graph, without running them;
 //!   `launch(graph)` runs them again, at the cost of one launch;
-//! - `finish()`: waits for all of that, and returns its first error.
+//! - `finish()`: waits for all of that, and returns its first error;
+//! - `mark()`, `wait_for_mark()`: the same for what came before the last mark, while what came behind it runs on.
 template <class D>
 concept Device = requires(D& device, void* p, const void* from, std::size_t bytes, typename D::Graph& graph,
                           void (*enqueue)()) {
     { D::allocate(bytes) } -> std::same_as<void*>;
     D::release(p);
+    { D::allocate_host(bytes) } -> std::same_as<void*>;
+    D::release_host(p);
     { device.memory() } -> std::same_as<MemoryUse>;
     device.to_device(p, from, bytes);
     device.to_host(p, from, bytes);
     device.record(graph, enqueue);
     device.launch(graph);
     { device.finish() } -> std::same_as<Status>;
+    device.mark();
+    { device.wait_for_mark() } -> std::same_as<Status>;
 };
 
 //! An array in the memory of a D.
@@ -73,6 +79,39 @@ private:
     };
     std::unique_ptr<T, Release> data_;
     std::size_t size_ = 0;
+};
+
+//! A T that a device sends to the host, which may go on while it is on the way.
+template <Device D, class T>
+class Mailbox {
+    static_assert(std::is_trivially_copyable_v<T>);
+
+public:
+    static Expected<Mailbox> create() {
+        Mailbox box;
+        box.letter_.reset(static_cast<T*>(D::allocate_host(sizeof(T))));
+        if (box.letter_ == nullptr) {
+            return Status(Errc::out_of_capacity, "cuda", "no host memory that the device reaches", "free some memory");
+        }
+        return box;
+    }
+
+    //! Sends the T at `from`, in order with the launches.
+    void send(D& device, const T* from) {
+        device.to_host(letter_.get(), from, sizeof(T));
+        device.mark();
+    }
+    //! What was sent last, once it is there, or the first error on the way.
+    Expected<T> receive(D& device) const {
+        SLUICE_TRY(device.wait_for_mark());
+        return *letter_;
+    }
+
+private:
+    struct Release {
+        void operator()(T* p) const { D::release_host(p); }
+    };
+    std::unique_ptr<T, Release> letter_;
 };
 
 //! A copy of `values` on the device.

@@ -14,11 +14,13 @@
 #include "sluice/core/status.hpp"
 #include "sluice/cuda/memory.hpp"
 #include "sluice/cuda/planes.hpp"
+#include "sluice/model/batch.hpp"
 #include "sluice/model/qwen3_moe.hpp"
 
 namespace sluice::cuda {
 
-//! Views into device memory, and what they look at. Matrix::row_bytes is device_row_bytes.
+//! Views into device memory, and what they look at. Matrix::row_bytes is device_row_bytes. The experts of layers that
+//! were left out are views into the file.
 template <Device D>
 struct DeviceWeights {
     model::Weights views;
@@ -29,16 +31,18 @@ namespace detail {
 
 inline constexpr std::size_t upload_bytes = std::size_t{64} << 20;  //!< copied at a time, before it is repacked
 
-//! matrix(m) and norm(span) for each weight of a model, the output where it is not the embedding.
+//! matrix(m) and norm(span) for each weight of a model, the experts of its first `expert_layers` layers, the output
+//! where it is not the embedding.
 template <class Weights, class OnMatrix, class OnNorm>
-Status each_weight(Weights& w, OnMatrix matrix, OnNorm norm) {
+Status each_weight(Weights& w, std::size_t expert_layers, OnMatrix matrix, OnNorm norm) {
     const bool tied = w.output.data == w.embedding.data;
     SLUICE_TRY(matrix(w.embedding));
-    for (auto& l : w.layers) {
+    for (std::size_t i = 0; i < w.layers.size(); ++i) {
+        auto& l = w.layers[i];
         for (auto* n : {&l.attention_norm, &l.q_norm, &l.k_norm, &l.ff_norm}) SLUICE_TRY(norm(*n));
-        for (auto* m : {&l.q, &l.k, &l.v, &l.o, &l.router, &l.experts.gate, &l.experts.up, &l.experts.down}) {
-            SLUICE_TRY(matrix(*m));
-        }
+        for (auto* m : {&l.q, &l.k, &l.v, &l.o, &l.router}) SLUICE_TRY(matrix(*m));
+        if (i >= expert_layers) continue;
+        for (auto* m : {&l.experts.gate, &l.experts.up, &l.experts.down}) SLUICE_TRY(matrix(*m));
     }
     SLUICE_TRY(norm(w.output_norm));
     return tied ? Status() : matrix(w.output);
@@ -66,8 +70,9 @@ struct UploadNeed {
     std::size_t staging = 0;  //!< while it is made
 };
 
+//! What upload() will take.
 template <Quantization Q>
-UploadNeed upload_need(const model::Weights& weights) {
+UploadNeed upload_need(const model::Weights& weights, std::size_t expert_layers) {
     UploadNeed need;
     const auto keep = [&](std::size_t bytes) { need.kept += div_up(bytes, memory_alignment) * memory_alignment; };
     const auto matrix = [&](const Matrix& m) {
@@ -76,27 +81,36 @@ UploadNeed upload_need(const model::Weights& weights) {
         need.staging = std::max(need.staging, rows * m.row_bytes);
         return Status();
     };
-    (void)detail::each_weight(weights, matrix, [&](std::span<const float> norm) {
+    (void)detail::each_weight(weights, expert_layers, matrix, [&](std::span<const float> norm) {
         keep(norm.size_bytes());
         return Status();
     });
     return need;
 }
 
-//! Copies the weights, which must be as in the file, not interleaved.
+//! Copies the weights, which must be as in the file, not interleaved; experts of the first `expert_layers` layers only.
+//! `progress` hears of the matrices' bytes.
 template <Quantization Q, Device D>
-Expected<DeviceWeights<D>> upload(D& device, const model::Weights& weights) {
+Expected<DeviceWeights<D>> upload(D& device, const model::Weights& weights, std::size_t expert_layers,
+                                  const model::LoadProgress& progress) {
     DeviceWeights<D> copy;
     copy.views.embedding = weights.embedding;
     copy.views.layers = weights.layers;
     copy.views.output_norm = weights.output_norm;
     copy.views.output = weights.output;
-    SLUICE_ASSIGN(const auto staging, (DeviceArray<D, std::byte>::allocate(upload_need<Q>(weights).staging)));
+    SLUICE_ASSIGN(const auto staging,
+                  (DeviceArray<D, std::byte>::allocate(upload_need<Q>(weights, expert_layers).staging)));
     const auto allocate = [&](std::size_t bytes) -> Expected<std::byte*> {
         SLUICE_ASSIGN(auto array, (DeviceArray<D, std::byte>::allocate(bytes)));
         copy.arrays.push_back(std::move(array));
         return copy.arrays.back().data();
     };
+    std::size_t done = 0, all = 0;
+    const auto add = [&](const Matrix& m) {
+        all += m.rows * m.row_bytes;
+        return Status();
+    };
+    SLUICE_TRY(detail::each_weight(weights, expert_layers, add, [](std::span<const float>) { return Status(); }));
     const auto matrix = [&](Matrix& m) -> Status {
         const Matrix from = m;
         m.row_bytes = detail::row_bytes_on_device<Q>(from);
@@ -107,6 +121,8 @@ Expected<DeviceWeights<D>> upload(D& device, const model::Weights& weights) {
             const std::size_t count = std::min(most, from.rows - first);
             Q::visit(m.format,
                      [&]<class F>() { detail::upload_rows<F>(device, from, first, count, staging.data(), to); });
+            done += count * from.row_bytes;
+            if (progress) progress(done, all);
         }
         return {};
     };
@@ -116,7 +132,7 @@ Expected<DeviceWeights<D>> upload(D& device, const model::Weights& weights) {
         n = {reinterpret_cast<const float*>(to), n.size()};
         return {};
     };
-    SLUICE_TRY(detail::each_weight(copy.views, matrix, norm));
+    SLUICE_TRY(detail::each_weight(copy.views, expert_layers, matrix, norm));
     if (weights.output.data == weights.embedding.data) copy.views.output = copy.views.embedding;
     SLUICE_TRY(device.finish());
     return copy;

@@ -10,7 +10,11 @@
 #include "sluice/cpu/activations.hpp"
 #include "sluice/cuda/activations.hpp"
 #include "sluice/cuda/attention.hpp"
+#include "sluice/cuda/attention_tile.hpp"
+#include "sluice/cuda/candidates.hpp"
 #include "sluice/cuda/context.hpp"
+#include "sluice/cuda/draw.hpp"
+#include "sluice/cuda/expert_groups.hpp"
 #include "sluice/cuda/experts.hpp"
 #include "sluice/cuda/memory.hpp"
 #include "sluice/model/batch.hpp"
@@ -45,6 +49,7 @@ private:
 
 struct Workspace {
     Row* rows;               //!< [rows]: the batch
+    RowTile* tiles;          //!< [rows]: the batch, cut for attention
     std::uint32_t* wanted;   //!< [rows]: those that want logits
     float* residual;         //!< [rows, hidden]: the stream that every layer adds to
     ActivationRows normed;   //!< [rows, hidden]: its normalization, what the matrices read
@@ -56,6 +61,8 @@ struct Workspace {
     ExpertChoice* choices;  //!< [rows, experts_used]
     ExpertsWorkspace experts;
     float* logits;  //!< [rows, vocab]
+    SamplerWorkspace sampler;
+    Outcome* outcome;  //!< of sampling
 
     //! For batches of `n` rows and sequences of `capacity` positions.
     template <shape::Shape S>
@@ -65,6 +72,7 @@ struct Workspace {
         const std::size_t spans = div_up(capacity, attention_span), states = n * s.heads * spans;
         Workspace w = {};
         w.rows = arena.take<Row>(n);
+        w.tiles = arena.take<RowTile>(n);
         w.wanted = arena.take<std::uint32_t>(n);
         w.residual = arena.take<float>(n * s.hidden);
         w.normed = arena.take_rows(n, s.hidden, forms.normed);
@@ -84,9 +92,20 @@ struct Workspace {
         w.choices = arena.take<ExpertChoice>(n * s.experts_used);
         const std::size_t entries = n * s.experts_used;
         w.experts.inner = arena.take_rows(entries, s.expert_ff, forms.inner);
-        w.experts.groups = {arena.take<std::uint32_t>(s.experts + 1), arena.take<std::uint32_t>(entries)};
+        w.experts.groups = {arena.take<std::uint32_t>(s.experts + 1), arena.take<std::uint32_t>(entries),
+                            arena.take<ExpertTile>(ExpertGroups::most_tiles(s.experts, entries)),
+                            arena.take<std::uint32_t>(1)};
         w.experts.results = arena.take<float>(entries * s.hidden);
         w.logits = arena.take<float>(n * s.vocab);
+        const std::size_t tiles = div_up(s.vocab, SamplerWorkspace::tile_size);
+        w.sampler = {s.vocab,
+                     arena.take<RankKey>(tiles),
+                     arena.take<std::uint32_t>(tiles),
+                     arena.take<std::uint64_t>(tiles),
+                     arena.take<RankKey>(s.vocab),
+                     arena.take<std::uint32_t>(1),
+                     arena.take<RankKey>(1)};
+        w.outcome = arena.take<Outcome>(1);
         return w;
     }
 };

@@ -18,12 +18,14 @@ struct SampleContext {
     std::uint64_t seed = 0;            //!< of the request
     std::uint32_t sequence = 0;        //!< for several answers from one seed; 0 in Pipeline and Engine
     std::uint32_t position = 0;        //!< 0-based position that the sampled token will take
+    bool goes_on = false;  //!< the sampled token's row is likely to be computed next: a device may begin with it
 };
 
-//! `sampler.sample(logits, context)` returns a token in [0, logits.size()), or an error for empty or non-finite logits.
-//! It may overwrite `logits` [vocab].
-template <class S>
-concept Sampler = requires(S& sampler, std::span<float> logits, const SampleContext& context) {
+//! `sampler.sample(logits, context)` returns a token in [0, vocab), or an error for empty or non-finite logits. It may
+//! overwrite `logits` [vocab]: where the forward pass left them, in the host's memory if it does not say otherwise
+//! (model/logits.hpp).
+template <class S, class Logits = std::span<float>>
+concept Sampler = requires(S& sampler, Logits logits, const SampleContext& context) {
     { sampler.sample(logits, context) } -> std::same_as<Expected<Token>>;
 };
 

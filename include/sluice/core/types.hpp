@@ -16,6 +16,8 @@ struct Row {
     std::int32_t sequence = 0;
     std::int32_t position = 0;
     bool wants_logits = false;
+
+    friend bool operator==(const Row&, const Row&) = default;
 };
 
 //! An expert chosen for a row, and the weight its output is scaled by.

@@ -7,11 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <system_error>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "sluice/concepts/executor.hpp"
+#include "sluice/core/status.hpp"
 #include "sluice/cpu/simd.hpp"
 
 namespace sluice::cpu {
@@ -157,6 +160,17 @@ private:
     std::unique_ptr<State> state_;
     std::vector<std::thread> workers_;
 };
+
+//! A T that has threads, made of `arguments`; or the error that the system has no more threads.
+template <class T, class... Arguments>
+Expected<std::unique_ptr<T>> with_threads(Arguments&&... arguments) {
+    try {
+        return std::make_unique<T>(std::forward<Arguments>(arguments)...);
+    } catch (const std::system_error& error) {
+        return Status(Errc::out_of_capacity, "threads", "could not be started: " + error.code().message(),
+                      "load with fewer threads");
+    }
+}
 
 static_assert(Executor<SerialExecutor> && Executor<ThreadPool>);
 

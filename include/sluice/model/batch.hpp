@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -24,6 +25,16 @@ template <class P, class Forward>
 struct Ready {
     typename P::KvCache cache;
     Forward forward;
+};
+
+//! Is told how many of how many bytes of weights are where they are computed with, as they are copied there; never
+//! where they are used in place.
+using LoadProgress = std::function<void(std::size_t done, std::size_t all)>;
+
+//! What a forward pass on a device leaves to the CPU.
+struct CpuExperts {
+    std::size_t layers = 0;   //!< the experts of so many layers, the last ones; of all, where there are no more layers
+    std::size_t threads = 1;  //!< that compute them
 };
 
 //! The int8 forms of the three batches of activations that matrices read, in some layer or another.

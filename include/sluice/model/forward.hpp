@@ -20,6 +20,7 @@
 #include "sluice/core/types.hpp"
 #include "sluice/model/batch.hpp"
 #include "sluice/model/layer.hpp"
+#include "sluice/model/logits.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/model/qwen3_moe.hpp"
 #include "sluice/model/rope.hpp"
@@ -43,11 +44,18 @@ class Forward {
 public:
     static constexpr bool reads_interleaved = true;  //!< see model/interleave.hpp
 
+    using Logits = HostLogits;
+    //! Room for the logits of so many rows.
+    template <Executor E>
+    Logits make_logits(E& /*executor*/, std::size_t rows) const {
+        return {rows, vocab()};
+    }
+
     //! What a pipeline loads: with an empty cache, for batches of max_rows. Error: heads that are not whole blocks of
     //! the cache. Throws std::bad_alloc where there is not enough memory.
     template <Executor E>
     static Expected<Ready<P, Forward>> create(E& executor, Model<P> model, const KvCacheShape& cache,
-                                              std::size_t max_rows) {
+                                              std::size_t max_rows, const LoadProgress& /*progress*/ = {}) {
         SLUICE_TRY(check_head_dim<typename P::KvCache>(cache.head_dim));
         const ForwardLimits limits{max_rows, cache.capacity, executor.size()};
         return Ready<P, Forward>{typename P::KvCache(cache), Forward(std::move(model), limits)};

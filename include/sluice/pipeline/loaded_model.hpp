@@ -12,7 +12,6 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -21,7 +20,9 @@
 #include "sluice/concepts/kv_cache.hpp"
 #include "sluice/core/status.hpp"
 #include "sluice/core/types.hpp"
+#include "sluice/cpu/executor.hpp"
 #include "sluice/io/gguf.hpp"
+#include "sluice/model/batch.hpp"
 #include "sluice/model/forward.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/pipeline/policies.hpp"
@@ -38,9 +39,31 @@ struct LoadOptions {
     //! Weights of up to this many bytes are copied into the layout that is fastest from the caches; larger ones are
     //! used where the file is mapped, at the speed of memory.
     std::size_t interleave_limit = std::size_t{512} << 20;
+    model::LoadProgress progress{};  //!< hears of weights that are copied to a device
+    //! On a device: so many layers, the last ones, keep their experts on the CPU. For models larger than its memory.
+    std::size_t cpu_moe = 0;
 
     static constexpr std::size_t max_threads = 512;
 };
+
+//! `threads`, or 0: as many as the machine has.
+inline std::size_t thread_count(std::size_t threads) {
+    if (threads > 0) return threads;
+    return std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, LoadOptions::max_threads);
+}
+
+//! What computes, for the Executor slot. So many threads, if it is made of threads; 0: as many as the machine has.
+template <class E>
+Expected<std::unique_ptr<E>> make_executor(std::size_t threads) {
+    if constexpr (std::constructible_from<E, std::size_t>) {
+        return cpu::with_threads<E>(thread_count(threads));
+    } else if constexpr (requires { E::create(); }) {  // a device, which may be missing
+        SLUICE_ASSIGN(E device, E::create());
+        return std::make_unique<E>(std::move(device));
+    } else {
+        return std::make_unique<E>();
+    }
+}
 
 //! How many tokens of a prompt need not be computed, as `held`, the tokens of a sequence in the cache, begin with them
 //! too. Not the prompt's last one, whose logits are needed.
@@ -114,22 +137,23 @@ private:
     static Expected<LoadedModel> load_unguarded(const std::filesystem::path& path, const LoadOptions& options,
                                                 std::size_t sequences);
 
-    static Expected<std::unique_ptr<typename P::Executor>> make_executor(std::size_t threads) {
-        using E = typename P::Executor;
-        if constexpr (std::constructible_from<E, std::size_t>) {
-            const std::size_t all =
-                std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, LoadOptions::max_threads);
-            try {
-                return std::make_unique<E>(threads == 0 ? all : threads);
-            } catch (const std::system_error& error) {
-                return Status(Errc::out_of_capacity, "threads", "could not be started: " + error.code().message(),
-                              "load with fewer threads");
-            }
-        } else if constexpr (requires { E::create(); }) {  // a device, which may be missing
-            SLUICE_ASSIGN(E device, E::create());
-            return std::make_unique<E>(std::move(device));
+    using Forward = typename P::template Forward<P>;
+
+    //! A forward pass on a device may leave experts to the CPU.
+    static Expected<model::Ready<P, Forward>> make_forward(typename P::Executor& executor, model::Model<P> model,
+                                                           const KvCacheShape& cache, std::size_t batch,
+                                                           const LoadOptions& options) {
+        const model::CpuExperts on_cpu{options.cpu_moe, thread_count(options.threads)};
+        if constexpr (requires {
+                          Forward::create(executor, std::move(model), cache, batch, options.progress, on_cpu);
+                      }) {
+            return Forward::create(executor, std::move(model), cache, batch, options.progress, on_cpu);
         } else {
-            return std::make_unique<E>();
+            if (options.cpu_moe > 0 && !std::same_as<Forward, model::Forward<P>>) {
+                return Status(Errc::unsupported, "cpu_moe", "is not for these policies: all experts are on the device",
+                              "load with Qwen3MoeHybrid");
+            }
+            return Forward::create(executor, std::move(model), cache, batch, options.progress);
         }
     }
 };
@@ -151,7 +175,6 @@ Expected<LoadedModel<P>> LoadedModel<P>::load(const std::filesystem::path& path,
 template <class P>
 Expected<LoadedModel<P>> LoadedModel<P>::load_unguarded(const std::filesystem::path& path, const LoadOptions& options,
                                                         std::size_t sequences) {
-    using Forward = typename P::template Forward<P>;
     SLUICE_ASSIGN(gguf::File file, gguf::File::open(path));
     const std::size_t interleave_limit = Forward::reads_interleaved ? options.interleave_limit : 0;
     SLUICE_ASSIGN(model::Model<P> model, model::Model<P>::read(file, interleave_limit));
@@ -166,9 +189,9 @@ Expected<LoadedModel<P>> LoadedModel<P>::load_unguarded(const std::filesystem::p
     const bool whole = options.context == 0 || options.context > h.context;
     const std::size_t context = whole ? h.context : options.context;
     const std::size_t batch = std::max(std::clamp<std::size_t>(options.batch, 1, context), sequences);
-    SLUICE_ASSIGN(auto executor, make_executor(options.threads));
+    SLUICE_ASSIGN(auto executor, make_executor<typename P::Executor>(options.threads));
     const KvCacheShape cache{h.shape.layers, h.shape.kv_heads, h.shape.head_dim, sequences, context};
-    SLUICE_ASSIGN(auto ready, Forward::create(*executor, std::move(model), cache, batch));
+    SLUICE_ASSIGN(auto ready, make_forward(*executor, std::move(model), cache, batch, options));
     LoadedModel loaded{.file = std::move(file),
                        .hyperparameters = h,
                        .vocabulary = std::move(vocabulary),

@@ -90,7 +90,8 @@ public:
         Buffer<float> logits(batch * model_.forward.vocab());
         for (std::size_t at = 0; at < tokens.size();) {
             const std::size_t n = std::min(batch, tokens.size() - at);
-            SLUICE_TRY(compute(tokens.subspan(at, n), n, logits.span(0, logits.size()), nullptr));
+            std::span<float> rows = logits.span(0, logits.size());
+            SLUICE_TRY(compute(tokens.subspan(at, n), n, rows, nullptr));
             for (std::size_t i = 0; i < n; ++i, ++at)
                 f(at, logits.span(i * model_.forward.vocab(), model_.forward.vocab()));
         }
@@ -114,12 +115,13 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
+    using Logits = typename P::template Forward<P>::Logits;
 
     explicit Pipeline(LoadedModel<P> model)
         : model_(std::move(model)),
           drafter_(model_.context),
           most_guesses_(std::min<std::size_t>(P::Drafter::max_tokens, model_.forward.max_rows() - 1)),
-          logits_((1 + most_guesses_) * model_.forward.vocab()) {
+          logits_(model_.forward.make_logits(*model_.executor, 1 + most_guesses_)) {
         history_.reserve(model_.context);
         pass_.reserve(1 + most_guesses_);
         rows_.reserve(model_.forward.max_rows());
@@ -145,7 +147,7 @@ private:
         }
 
         while (!answer.end()) {
-            SLUICE_ASSIGN(const Token token, sampler.sample(next_logits(), sample_context(options)));
+            SLUICE_ASSIGN(const Token token, sampler.sample(logits_.row(row_), sample_context(options, answer.left())));
             history_.push_back(token);
             const Flow flow = sink.on_token(answer.add(model_.vocabulary, token));
             if (flow == Flow::stop || is_cancelled(options)) answer.cancel();
@@ -177,7 +179,7 @@ private:
         while (!prompt.empty()) {
             const std::size_t n = std::min(model_.forward.max_rows(), prompt.size());
             const std::size_t wanted = n == prompt.size() ? 1 : 0;
-            SLUICE_TRY(compute(prompt.first(n), wanted, logits_.span(0, logits_.size()), cancel));
+            SLUICE_TRY(compute(prompt.first(n), wanted, logits_, cancel));
             prompt = prompt.subspan(n);
         }
         return {};
@@ -199,7 +201,7 @@ private:
             pass_.insert(pass_.end(), proposed.begin(), proposed.end());
         }
         row_ = pass_.size();  // none of it is there yet
-        SLUICE_TRY(compute(pass_, pass_.size(), logits_.span(0, logits_.size()), options.cancel));
+        SLUICE_TRY(compute(pass_, pass_.size(), logits_, options.cancel));
         row_ = 0;
         drafts.drafted += guesses().size();
         return {};
@@ -221,8 +223,8 @@ private:
     };
 
     //! One forward pass over tokens that continue the sequence; logits for the last `wanted` of them.
-    Status compute(std::span<const Token> tokens, std::size_t wanted, std::span<float> logits,
-                   const std::atomic<bool>* cancel) {
+    template <class Rows>
+    Status compute(std::span<const Token> tokens, std::size_t wanted, Rows& logits, const std::atomic<bool>* cancel) {
         rows_.clear();
         for (std::size_t i = 0; i < tokens.size(); ++i) {
             const auto position = static_cast<std::int32_t>(model_.cache.length(0) + i);
@@ -231,14 +233,17 @@ private:
         return model_.forward(*model_.executor, model_.cache, rows_, logits, cancel);
     }
 
-    std::span<float> next_logits() { return logits_.span(row_ * model_.forward.vocab(), model_.forward.vocab()); }
-
     static bool is_cancelled(const GenerateOptions& options) {
         return options.cancel != nullptr && options.cancel->load(std::memory_order_relaxed);
     }
 
-    SampleContext sample_context(const GenerateOptions& options) const {
-        return {history_, options.seed, 0, static_cast<std::uint32_t>(history_.size())};
+    //! For the next of the `left` tokens that the answer may still get.
+    SampleContext sample_context(const GenerateOptions& options, std::size_t left) const {
+        const bool guesses = most_guesses_ > 0 && options.max_draft > 0;
+        return {.history = history_,
+                .seed = options.seed,
+                .position = static_cast<std::uint32_t>(history_.size()),
+                .goes_on = left > 1 && !guesses};
     }
 
     static double milliseconds(Clock::duration d) { return std::chrono::duration<double, std::milli>(d).count(); }
@@ -246,7 +251,7 @@ private:
     LoadedModel<P> model_;
     typename P::Drafter drafter_;
     std::size_t most_guesses_;    // of a forward pass
-    Buffer<float> logits_;        // [1 + most_guesses_, vocab]
+    Logits logits_;               // of 1 + most_guesses_ rows
     std::size_t row_ = 0;         // of logits_: those of the next token
     std::vector<Token> history_;  // prompt and generated tokens; the cache holds their first, then guesses()
     std::vector<Token> pass_;     // tokens of the last decoding pass: a known one, and guesses behind it

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <utility>
 
 #include "sluice/concepts/attention.hpp"
 #include "sluice/concepts/drafter.hpp"
@@ -73,7 +74,8 @@ consteval bool check_policies() {
     static_assert(Tokenizer<typename P::Tokenizer>,
                   "Pipeline: the Tokenizer slot does not model sluice::Tokenizer; "
                   "see docs/add_a_component.md#tokenizer");
-    static_assert(Sampler<typename P::Sampler>,
+    using LogitsRow = decltype(std::declval<typename P::template Forward<P>::Logits&>().row(0));
+    static_assert(Sampler<typename P::Sampler, LogitsRow>,
                   "Pipeline: the Sampler slot does not model sluice::Sampler; see docs/add_a_component.md#sampler");
     static_assert(Drafter<typename P::Drafter>,
                   "Pipeline: the Drafter slot does not model sluice::Drafter; see docs/add_a_component.md#drafter");

@@ -5,9 +5,8 @@
 //! Nothing sorts or copies the row. One pass over it (scan) checks the numbers and keeps the maximum of each block of
 //! 256, which lets later passes skip almost every block.
 //!
-//! Probabilities are whole numbers: weight = floor(2^40 * e^((logit - max) / temperature)). Sums of them are exact in
-//! any order, so top-p and the draw give the same token on every compiler and instruction set. A token less than 2^-40
-//! times as likely as the best one has weight 0.
+//! Probabilities are whole numbers: weight = floor(2^40 * e^((logit - max) / temperature)), see sampler/weight.hpp. A
+//! token less than 2^-40 times as likely as the best one has weight 0.
 #pragma once
 
 #include <algorithm>
@@ -26,6 +25,7 @@
 #include "sluice/core/to_text.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/cpu/simd.hpp"
+#include "sluice/sampler/weight.hpp"
 
 namespace sluice {
 
@@ -44,17 +44,13 @@ inline constexpr auto ranks_before = [](const Candidate& a, const Candidate& b) 
 class Candidates {
 public:
     static constexpr std::size_t block_size = 256;                            //!< candidates under one maximum
-    static constexpr std::uint64_t unit_weight = std::uint64_t{1} << 40;      //!< the best candidate's weight
     static constexpr std::size_t max_vocab_size = std::size_t{1} << 23;       //!< so that no sum of weights overflows
     static constexpr float masked = -std::numeric_limits<float>::infinity();  //!< a logit that is never sampled
 
     //! Starts over with all of `logits` [vocab], at temperature 1. The row is overwritten and must outlive the sampling
     //! of this token. Allocates only when the vocabulary grows. Error: an empty or an absurdly long row.
     Status reset(std::span<float> logits) {
-        if (logits.empty() || logits.size() > max_vocab_size) {
-            return Status(Errc::invalid_argument, "logits", "a row of " + to_text(logits.size()) + " logits",
-                          "give 1 to " + to_text(max_vocab_size));
-        }
+        SLUICE_TRY(check_vocab_size(logits.size()));
         logits_ = logits.data();
         size_ = vocab_size_ = logits.size();
         whole_ = true;
@@ -79,11 +75,7 @@ public:
     //! divided one. Error: an id outside the vocabulary.
     template <class Edit>
     Status update(Token id, Edit edit) {
-        if (id < 0 || static_cast<std::size_t>(id) >= vocab_size_) {
-            return Status(Errc::invalid_argument, "token " + to_text(id),
-                          "is outside the vocabulary of " + to_text(vocab_size_),
-                          "give ids from 0 to " + to_text(vocab_size_ - 1));
-        }
+        SLUICE_TRY(check_token(id, vocab_size_));
         std::size_t i = static_cast<std::size_t>(id);
         if (!whole_) {
             const auto end = ids_.begin() + static_cast<std::ptrdiff_t>(size_);
@@ -99,6 +91,10 @@ public:
     //! Divides all logits by `temperature` > 0 (a factor; the row stays untouched, so no two logits become equal).
     void divide_by(float temperature) {
         inverse_temperature_ = std::clamp(inverse_temperature_ / temperature, FLT_MIN, FLT_MAX);
+    }
+    //! What depth() then multiplies by; 1 for a temperature of 0, at which nothing is divided.
+    static float inverse(float temperature) {
+        return temperature == 0.0F ? 1.0F : std::clamp(1.0F / temperature, FLT_MIN, FLT_MAX);
     }
 
     //! Checks the logits and finds the maxima; every stage that compares candidates calls it first, and it does nothing
@@ -121,13 +117,33 @@ public:
             block_max_.push_back(V::max_lane(highest));
             max_ = std::max(max_, block_max_.back());
         }
-        if (V::sum(poison) != 0.0F) return non_finite_error();
-        if (max_ == masked) {
-            return Status(Errc::numeric, "logits", "no token is left to sample: every logit is -inf",
-                          "check the masks and biases");
-        }
+        if (V::sum(poison) != 0.0F) return first_non_finite_error();
+        if (max_ == masked) return nothing_left_error();
         scanned_ = true;
         return {};
+    }
+
+    // ---- The errors of sampling, whoever finds them. ----
+
+    static Status check_vocab_size(std::size_t size) {
+        if (size > 0 && size <= max_vocab_size) return {};
+        return Status(Errc::invalid_argument, "logits", "a row of " + to_text(size) + " logits",
+                      "give 1 to " + to_text(max_vocab_size));
+    }
+    static Status check_token(Token id, std::size_t vocab_size) {
+        if (id >= 0 && static_cast<std::size_t>(id) < vocab_size) return {};
+        return Status(Errc::invalid_argument, "token " + to_text(id),
+                      "is outside the vocabulary of " + to_text(vocab_size),
+                      "give ids from 0 to " + to_text(vocab_size - 1));
+    }
+    //! `logit` is NaN or +inf.
+    static Status non_finite_error(Token id, float logit) {
+        return Status(Errc::numeric, "logits[" + to_text(id) + "]", logit > FLT_MAX ? "is +inf" : "is NaN",
+                      "the model's weights or its computation are broken");
+    }
+    static Status nothing_left_error() {
+        return Status(Errc::numeric, "logits", "no token is left to sample: every logit is -inf",
+                      "check the masks and biases");
     }
 
     // ---- Below: needs a scan() since the last update() or keep. ----
@@ -150,12 +166,6 @@ public:
         return (max_ - logit) * inverse_temperature_;
     }
 
-    //! floor(2^40 * e^-depth).
-    static std::uint64_t weight(float depth) {
-        return static_cast<std::uint64_t>(
-            static_cast<std::int64_t>(math::exp(-depth) * static_cast<float>(unit_weight)));
-    }
-
     using BlockDepths = std::array<float, block_size>;
     using BlockWeights = std::array<std::uint64_t, block_size>;
 
@@ -170,7 +180,7 @@ public:
         }
     }
 
-    //! weight() of each of the depths.
+    //! token_weight() of each of the depths.
     static void weigh(const BlockDepths& depths, BlockWeights& weights) {
         std::array<float, block_size> relative;
         const auto unit = V::set(static_cast<float>(unit_weight));
@@ -256,10 +266,9 @@ private:
         size_ = kept;
     }
 
-    Status non_finite_error() const {
+    Status first_non_finite_error() const {
         const auto bad = std::find_if_not(logits_, logits_ + size_, [](float x) { return x <= FLT_MAX; });
-        return Status(Errc::numeric, "logits[" + to_text(id(static_cast<std::size_t>(bad - logits_))) + "]",
-                      *bad > FLT_MAX ? "is +inf" : "is NaN", "the model's weights or its computation are broken");
+        return non_finite_error(id(static_cast<std::size_t>(bad - logits_)), *bad);
     }
 
     float* logits_ = nullptr;  // the caller's row; its first size_ values are the candidates' logits

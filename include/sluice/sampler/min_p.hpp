@@ -26,7 +26,6 @@ public:
         return {};
     }
 
-private:
     //! -ln(min_p), by bisection of our own exp: the logarithms of standard libraries differ.
     static float deepest(float min_p) {
         float low = 0.0F, high = 87.0F;
@@ -37,6 +36,7 @@ private:
         return low;
     }
 
+private:
     float min_p_, deepest_;
 };
 

@@ -2,7 +2,6 @@
 //! The draw: one candidate, each with its probability.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
@@ -11,6 +10,7 @@
 #include "sluice/concepts/sampler.hpp"
 #include "sluice/core/random.hpp"
 #include "sluice/sampler/candidates.hpp"
+#include "sluice/sampler/weight.hpp"
 
 namespace sluice {
 
@@ -31,8 +31,7 @@ public:
             block_mass_.push_back(std::accumulate(weights.begin(), weights.end(), std::uint64_t{0}));
         }
         const std::uint64_t total = std::accumulate(block_mass_.begin(), block_mass_.end(), std::uint64_t{0});
-        const double drawn = uniform(context.seed, context.sequence, context.position) * static_cast<double>(total);
-        std::uint64_t target = std::min(static_cast<std::uint64_t>(drawn), total - 1);  // the product may round up
+        std::uint64_t target = drawn_weight(uniform(context.seed, context.sequence, context.position), total);
 
         std::size_t b = 0;
         while (target >= block_mass_[b]) target -= block_mass_[b++];

@@ -2,6 +2,7 @@
 //! The sampler of the command line and the server: all the usual stages in their usual order.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <vector>
 
@@ -41,6 +42,16 @@ inline Expected<StandardSampler> make_standard_sampler(const SamplingParams& par
         PresenceFrequencyPenalty(params.presence_penalty, params.frequency_penalty, params.repeat_last_n),
         LogitBias(params.logit_bias), Temperature(params.temperature), TopK(params.top_k), TopP(params.top_p),
         MinP(params.min_p), Multinomial());
+}
+
+//! A sampler of type S: StandardSampler, or any that has S::make(SamplingParams), such as cuda::DeviceSampler.
+template <class S>
+Expected<S> make_sampler(const SamplingParams& params) {
+    if constexpr (std::same_as<S, StandardSampler>) {
+        return make_standard_sampler(params);
+    } else {
+        return S::make(params);
+    }
 }
 
 }  // namespace sluice

@@ -13,6 +13,7 @@
 
 #include "sluice/concepts/sampler.hpp"
 #include "sluice/sampler/candidates.hpp"
+#include "sluice/sampler/weight.hpp"
 
 namespace sluice {
 
@@ -34,8 +35,7 @@ public:
         if (!(p_ > 0.0F && p_ < 1.0F)) return {};
         SLUICE_TRY(candidates.scan());
 
-        const auto total = static_cast<double>(fill_buckets(candidates));
-        auto missing = static_cast<std::uint64_t>(std::ceil(static_cast<double>(p_) * total));
+        std::uint64_t missing = nucleus_weight(p_, fill_buckets(candidates));
         std::size_t crossing = 0;
         while (mass_[crossing] < missing) missing -= mass_[crossing++];
         gather_bucket(candidates, static_cast<std::int32_t>(crossing));
@@ -98,14 +98,13 @@ private:
         auto first = candidates.scratch().begin(), last = candidates.scratch().end();
         const auto is_tied = [&](const Candidate& c) { return c.logit == first->logit; };
         if (std::all_of(first, last, is_tied)) {  // in ascending order of ids, which is their rank
-            return first[static_cast<std::ptrdiff_t>((missing - 1) /
-                                                     Candidates::weight(candidates.depth(first->logit)))];
+            return first[static_cast<std::ptrdiff_t>((missing - 1) / token_weight(candidates.depth(first->logit)))];
         }
         while (last - first > 1) {
             const auto middle = first + (last - first) / 2;
             std::nth_element(first, middle, last, ranks_before);
             std::uint64_t upper = 0;
-            for (auto c = first; c != middle; ++c) upper += Candidates::weight(candidates.depth(c->logit));
+            for (auto c = first; c != middle; ++c) upper += token_weight(candidates.depth(c->logit));
             if (upper >= missing) {
                 last = middle;
             } else {

@@ -21,7 +21,6 @@
 #include <vector>
 
 #include "sluice/concepts/sampler.hpp"
-#include "sluice/core/buffer.hpp"
 #include "sluice/core/generation.hpp"
 #include "sluice/core/status.hpp"
 #include "sluice/core/types.hpp"
@@ -70,7 +69,7 @@ public:
         : model_(std::move(model)),
           options_(options),
           slots_(model_.cache.shape().sequences),
-          logits_(slots_.size() * model_.forward.vocab()) {
+          logits_(model_.forward.make_logits(*model_.executor, slots_.size())) {
         state_.slots = slots_.size();
         state_.kv_capacity = slots_.size() * model_.context;
         for (Slot& slot : slots_) slot.history.reserve(model_.context);
@@ -143,6 +142,7 @@ public:
 
 private:
     using Clock = std::chrono::steady_clock;
+    using Logits = typename P::template Forward<P>::Logits;
 
     struct Job {
         Job(Request r, Answer a, std::size_t room, std::shared_ptr<ChannelSink::Monitor> monitor)
@@ -300,30 +300,32 @@ private:
 
     //! Computes the batch, then gives every slot whose logits came its next token.
     void step() {
-        const Status computed =
-            model_.forward(*model_.executor, model_.cache, rows_, logits_.span(0, logits_.size()), &abort_);
+        const Status computed = model_.forward(*model_.executor, model_.cache, rows_, logits_, &abort_);
         if (!computed.ok()) return fail_all(computed);
-        const std::size_t vocab = model_.forward.vocab();
         for (std::size_t k = 0; k < sampled_.size(); ++k) {
             Slot& slot = slots_[sampled_[k]];
             try {
-                sample(slot, logits_.span(k * vocab, vocab));
+                sample(slot, k);
             } catch (...) {
                 if (slot.job) fail(slot, error_of_exception());
             }
         }
     }
 
-    void sample(Slot& slot, std::span<float> logits) {
+    //! From row k of the logits.
+    void sample(Slot& slot, std::size_t k) {
         Job& job = *slot.job;
         if (job.answer.tokens() == 0) job.prompt_done = Clock::now();
         if (!job.answer.end()) {
             const auto top_logprobs = job.request.top_logprobs;
-            if (top_logprobs) raw_logits_.assign(logits.begin(), logits.end());  // the sampler overwrites them
+            if (top_logprobs) {  // the sampler overwrites the logits
+                raw_logits_.resize(model_.forward.vocab());
+                if (const Status read = logits_.read(k, raw_logits_); !read.ok()) return fail(slot, read);
+            }
             const SampleContext context{.history = slot.history,
                                         .seed = job.request.options.seed,
                                         .position = static_cast<std::uint32_t>(slot.history.size())};
-            const Expected<Token> token = job.request.sampler.sample(logits, context);
+            const Expected<Token> token = job.request.sampler.sample(logits_.row(k), context);
             if (!token.ok()) return fail(slot, token.status());
             slot.history.push_back(*token);
             ++generated_;
@@ -385,7 +387,7 @@ private:
     std::vector<Row> rows_;               // of the next batch
     std::vector<std::size_t> sampled_;    // the slots of those rows that want logits, in order
     std::vector<std::size_t> prompts_;    // slots whose prompts wait, as plan() serves them
-    Buffer<float> logits_;                // [slots, vocab]
+    Logits logits_;                       // of as many rows as slots
     std::vector<float> raw_logits_;       // [vocab], of a token whose log-probabilities are wanted
     std::vector<TokenLogprob> logprobs_;  // of that token
     std::uint64_t turns_ = 0;             // jobs that got a slot

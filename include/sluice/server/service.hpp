@@ -231,7 +231,7 @@ private:
             }
         }
         SLUICE_ASSIGN(std::vector<Token> prompt, tokens_of(model, request.prompt));
-        SLUICE_ASSIGN(auto sampler, make_standard_sampler(request.sampling));
+        SLUICE_ASSIGN(auto sampler, make_sampler<typename P::Sampler>(request.sampling));
         EngineRequest work{.prompt = std::move(prompt),
                            .options = request.generate,
                            .sampler = std::move(sampler),

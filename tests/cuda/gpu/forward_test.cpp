@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "cuda/gpu/on_gpu.hpp"
 #include "cuda/same_bits.hpp"
-#include "skip.hpp"
 #include "sluice/cuda/gpu.hpp"
 #include "support/goldens.hpp"
 #include "support/tiny_model.hpp"
@@ -18,19 +18,9 @@ using namespace sluice;
 using namespace sluice::test;
 using quant::Format;
 
-extern template class sluice::cuda::Forward<Qwen3MoeCuda<>>;  // in kernels.cu
-
-namespace {
-
-//! f(gpu), or SKIPPED where there is none.
-template <class F>
-void on_gpu(F f) {
-    auto gpu = cuda::Gpu::create();
-    if (!gpu.ok()) return skip(gpu.status().message());
-    f(*gpu);
-}
-
-}  // namespace
+// In kernels.cu.
+extern template class sluice::cuda::Forward<PoliciesOn<sluice::cuda::Gpu, quant::Any>>;
+extern template class sluice::cuda::Forward<PoliciesOn<sluice::cuda::Gpu, quant::Any, quant::Q8_0::Block>>;
 
 TEST_CASE("gpu forward: the CPU's logits to the bit, in every format") {
     on_gpu([](cuda::Gpu& gpu) {
@@ -40,6 +30,14 @@ TEST_CASE("gpu forward: the CPU's logits to the bit, in every format") {
             check_same_bits<quant::Any>(*MemoryFile(TinyModel{}.in(format).draft()), gpu);
         }
         check_same_bits<quant::Any>(*MemoryFile(odd_model.in(Format::F32, Format::BF16).draft()), gpu);
+    });
+}
+
+TEST_CASE("gpu forward: the CPU's logits to the bit with a cache of Q8_0, and with experts on the CPU") {
+    on_gpu([](cuda::Gpu& gpu) {
+        const MemoryFile file(TinyModel{.layers = 3}.in(Format::Q4_K, Format::Q6_K).draft());
+        check_same_bits<quant::Any, quant::Q8_0::Block>(*file, gpu);
+        for (const std::size_t cpu_moe : {1UL, 3UL}) check_same_bits<quant::Any>(*file, gpu, cpu_moe);
     });
 }
 

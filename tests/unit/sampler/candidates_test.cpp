@@ -87,11 +87,11 @@ TEST_CASE("candidates: block weights are the bits of the single weight, and exp 
             CHECK(weight == 0);
             continue;
         }
-        CHECK(weight == Candidates::weight(candidates.depth(logits[i])));
+        CHECK(weight == token_weight(candidates.depth(logits[i])));
         const double exact = std::exp((double{logits[i]} - double{best}) / 0.7F) * 0x1p40;
         CHECK(std::abs(static_cast<double>(weight) - exact) <= 1.0 + 1e-5 * exact);
     }
-    CHECK(Candidates::weight(0.0F) == Candidates::unit_weight);
+    CHECK(token_weight(0.0F) == unit_weight);
 }
 
 TEST_CASE("candidates: update reaches a token by its id before and after others were dropped") {
@@ -146,8 +146,8 @@ TEST_CASE("candidates: a vanishing or huge temperature stays a number") {
         REQUIRE(candidates.reset(logits).ok());
         candidates.divide_by(temperature);
         REQUIRE(candidates.scan().ok());
-        CHECK(Candidates::weight(candidates.depth(2.0F)) == Candidates::unit_weight);
-        CHECK(Candidates::weight(candidates.depth(1.0F)) == (temperature < 1.0F ? 0 : Candidates::unit_weight));
-        CHECK(Candidates::weight(candidates.depth(Candidates::masked)) == 0);
+        CHECK(token_weight(candidates.depth(2.0F)) == unit_weight);
+        CHECK(token_weight(candidates.depth(1.0F)) == (temperature < 1.0F ? 0 : unit_weight));
+        CHECK(token_weight(candidates.depth(Candidates::masked)) == 0);
     }
 }

@@ -52,7 +52,7 @@ TEST_CASE("top_p: reaching p exactly is enough") {
 }
 
 TEST_CASE("top_p: reaching p exactly is enough, also where a less likely token follows") {
-    REQUIRE(Candidates::weight(std::log(2.0F)) == Candidates::unit_weight / 2);
+    REQUIRE(token_weight(std::log(2.0F)) == unit_weight / 2);
     const std::vector<float> logits{0.0F, std::log(2.0F), 0.0F};  // 1/4, 1/2, 1/4
     CHECK(ids(*narrow(logits, {}, TopP(0.5F))) == std::vector<Token>{1});
     CHECK(ids(*narrow(logits, {}, TopP(0.75F))) == std::vector<Token>{0, 1});

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include "cuda/check_device_laws.hpp"
+#include "sluice/cuda/emulated.hpp"
+
+using namespace sluice;
+using namespace sluice::test;
+using cuda::Emulated;
+
+TEST_CASE("router laws: the device's kernel, emulated") { check_router_laws<Emulated>({"cuda::Emulated", 100}); }
+
+TEST_CASE("kv_cache laws: the device's caches, emulated") { check_kv_cache_laws<Emulated>({"cuda::Emulated", 30}); }
+
+TEST_CASE("attention laws: the device's kernels, emulated") { check_attention_laws<Emulated>({"cuda::Emulated", 20}); }
+
+TEST_CASE("experts laws: the device's kernels, emulated") { check_experts_laws<Emulated>({"cuda::Emulated", 30}); }

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The policies of the tests that compare a device with the CPU.
+#pragma once
+
+#include "sluice/core/float16.hpp"
+#include "sluice/cuda/kv_cache.hpp"
+#include "sluice/cuda/memory.hpp"
+#include "sluice/cuda/policies.hpp"
+
+namespace sluice::test {
+
+//! Q: the formats of the file; Unit: of the cache.
+template <cuda::Device D, class Q, class Unit = Half>
+struct PoliciesOn : Qwen3MoeHybridOn<D, Q> {
+    using KvCache = cuda::ContiguousKvCache<D, Unit>;
+};
+
+}  // namespace sluice::test
