@@ -196,7 +196,7 @@ private:
             if (part > 0) SLUICE_TRY(pass_.hop(part - 1, batch, experts));
             if (is_step && !is_set(cancel)) {
                 device.launch(sampler_->step[part]);
-            } else if (!pass_.launch_part(device, part, batch, cache, cancel)) {
+            } else if (!launch_part(device, part, batch, cache, cancel)) {
                 SLUICE_TRY(device.finish());
                 return Status(Errc::cancelled, "forward", "was asked to stop");
             }
@@ -204,16 +204,13 @@ private:
         return {};
     }
 
+    // Below the class, and so not inline: where `extern template` says that nvcc compiles them, no other compiler does.
+    //! As Pass::launch_part.
+    bool launch_part(D& device, std::size_t part, const typename Pass<P>::Batch& batch, const Cache& cache,
+                     const std::atomic<bool>* cancel) const;
     //! One row that wants logits is recorded once for a cache, then launched as a whole, or in parts between hops. What
     //! differs from token to token, the row, is in device memory.
-    void record_step(D& device, const Cache& cache) {
-        if (recorded_for_ == cache.view()) return;
-        for (std::size_t part = 0; part < pass_.parts(); ++part) {
-            device.record(sampler_->step[part],
-                          [&] { pass_.launch_part(device, part, Pass<P>::one_row, cache, nullptr); });
-        }
-        recorded_for_ = cache.view();
-    }
+    void record_step(D& device, const Cache& cache);
 
     static void advance(Cache& cache, std::span<const Row> rows) {
         for (const Row& row : rows) {
@@ -241,5 +238,20 @@ private:
     CacheView<typename Cache::Unit> recorded_for_;
     std::vector<std::size_t> wanted_;  // the rows that want logits, in order
 };
+
+template <class P>
+bool Forward<P>::launch_part(D& device, std::size_t part, const typename Pass<P>::Batch& batch, const Cache& cache,
+                             const std::atomic<bool>* cancel) const {
+    return pass_.launch_part(device, part, batch, cache, cancel);
+}
+
+template <class P>
+void Forward<P>::record_step(D& device, const Cache& cache) {
+    if (recorded_for_ == cache.view()) return;
+    for (std::size_t part = 0; part < pass_.parts(); ++part) {
+        device.record(sampler_->step[part], [&] { pass_.launch_part(device, part, Pass<P>::one_row, cache, nullptr); });
+    }
+    recorded_for_ = cache.view();
+}
 
 }  // namespace sluice::cuda
