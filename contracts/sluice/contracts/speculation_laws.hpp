@@ -163,7 +163,7 @@ public:
     void same_cache(const Case& c) { c.equal("positions in the cache", guessing_->held(), plain_->held()); }
 
 private:
-    static constexpr LoadOptions options{.context = 64, .threads = 1, .batch = 64, .interleave_limit = 0};
+    static inline const LoadOptions options{.context = 64, .threads = 1, .batch = 64, .interleave_limit = 0};
     PipelineSubject plain_, guessing_;
 };
 

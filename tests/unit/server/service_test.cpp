@@ -40,7 +40,11 @@ std::string current_script() {
 
 class ScriptedSampler {
 public:
-    ScriptedSampler(StandardSampler sampler) : sampler_(std::move(sampler)) {}
+    explicit ScriptedSampler(StandardSampler sampler) : sampler_(std::move(sampler)) {}
+    static Expected<ScriptedSampler> make(const SamplingParams& params) {
+        SLUICE_ASSIGN(StandardSampler sampler, make_standard_sampler(params));
+        return ScriptedSampler(std::move(sampler));
+    }
     Expected<Token> sample(std::span<float> logits, const SampleContext& context) {
         if (script_.empty()) return sampler_.sample(logits, context);
         if (said_ == script_.size()) return end_of_text;
