@@ -45,7 +45,7 @@ struct Run {
 //! The commit of the source tree, "-dirty" behind it if more than evidence has changed since; or "unknown".
 inline std::string git_version() {
     std::FILE* pipe = popen("cd '" SLUICE_SOURCE_DIR
-                            "' && git describe --always 2>/dev/null &&"
+                            "' && git describe --always --exclude='*' 2>/dev/null &&"
                             " git diff --quiet HEAD -- . ':!contracts/evidence'",
                             "r");
     if (pipe == nullptr) return "unknown";

@@ -109,18 +109,18 @@ int main(int argc, char** argv) {
     std::cout << tables << '\n';
     for (const sluice::Status& skipped : judgement.skipped) std::cout << "SKIPPED: " << skipped.message() << '\n';
 
-    if (findings.empty()) {  // else the table is not worth keeping
-        for (Verdict& verdict : judgement.verdicts) verdict.programs_skipped = 0;
-        const std::string tables_where_all_ran = table_of(contracts, judgement.verdicts) + kills;
-        const std::string page = text_of(readme), wanted = with_table(page, tables);
-        if (wanted.empty()) {
-            find(findings, readme.string(), "it has no place for the table",
-                 "put the two lines there, <!-- written by contracts_check --write --> and <!-- end -->");
-        } else if (write) {
-            std::ofstream(readme, std::ios::binary) << wanted;
-        } else if (page != wanted && page != with_table(page, tables_where_all_ran)) {
-            find(findings, readme.string(), "its table is not the one above", "run contracts_check --write");
-        }
+    // What is not shown, or did not run here, is told above: the page may show it as where all ran and nothing was
+    // found.
+    for (Verdict& verdict : judgement.verdicts) verdict.holds = true, verdict.programs_skipped = 0;
+    const std::string tables_where_all_hold = table_of(contracts, judgement.verdicts) + kills;
+    const std::string page = text_of(readme), wanted = with_table(page, tables);
+    if (wanted.empty()) {
+        find(findings, readme.string(), "it has no place for the table",
+             "put the two lines there, <!-- written by contracts_check --write --> and <!-- end -->");
+    } else if (write && findings.empty()) {
+        std::ofstream(readme, std::ios::binary) << wanted;
+    } else if (page != wanted && page != with_table(page, tables_where_all_hold)) {
+        find(findings, readme.string(), "its table is not the one above", "run contracts_check --write");
     }
     for (const sluice::Status& finding : findings) std::cout << finding.message() << '\n';
     std::cout << (findings.empty() ? "Every contract holds" : counted(findings.size(), "finding")) << ".\n";

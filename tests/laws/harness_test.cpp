@@ -132,6 +132,7 @@ TEST_CASE("harness: the expectations hold and fail where they should, and say bo
           "z[0]: got 0, expected the bits of -0");
     CHECK(reason([](Case& c) { c.same_bits("z", std::vector{std::nanf("1")}, std::vector{std::nanf("2")}); }).empty());
     CHECK(reason([](Case&) { throw std::runtime_error("no"); }) == "it threw no");
+    CHECK(reason([](Case&) { throw 7; }) == "it threw what is no std::exception");
     CHECK(show(std::vector<int>(30, 1)).ends_with(", 1, ... 30 in all}"));
     CHECK(show(std::vector<ExpertChoice>{{3, 0.5F}}) == "{0.5 x expert 3}");
 }

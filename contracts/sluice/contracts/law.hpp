@@ -74,6 +74,8 @@ inline std::optional<Failure> run_case(const Law& law, std::uint64_t seed) {
         throw;
     } catch (const std::exception& thrown) {
         return Failure{seed, std::string("it threw ") + thrown.what(), c.inputs()};
+    } catch (...) {
+        return Failure{seed, "it threw what is no std::exception", c.inputs()};
     }
 }
 

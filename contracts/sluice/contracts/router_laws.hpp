@@ -6,9 +6,11 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <string>
@@ -204,6 +206,15 @@ inline std::vector<Law> router_law_list(detail::MakeRouter make, RouterWeights w
          [make](Case& c) {
              for (const ExpertChoice& choice : route(make(), router_input(c))) {
                  c.between(weight_name(choice), choice.weight, 0.0F, 1.0F);
+             }
+         }},
+        {"router.bad_logits_are_noticed", "NaN or +inf among the logits leaves no weight that is a finite number.",
+         [make](Case& c) {
+             std::vector<float> logits = c.logits(router_experts(c));
+             const auto bad = c.pick({std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()});
+             logits[c.integer<std::size_t>(0, logits.size() - 1)] = bad;
+             for (const ExpertChoice& choice : route(make(), router_input(c, logits))) {
+                 c.expect(!std::isfinite(choice.weight), weight_name(choice) + " is " + to_text(choice.weight));
              }
          }},
         {"router.shift_invariant", "The same number added to all logits changes nothing.",

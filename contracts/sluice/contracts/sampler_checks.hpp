@@ -17,6 +17,7 @@
 #include "sluice/concepts/sampler.hpp"
 #include "sluice/contracts/case.hpp"
 #include "sluice/contracts/expect_value.hpp"
+#include "sluice/contracts/law.hpp"
 #include "sluice/contracts/oracles.hpp"
 #include "sluice/contracts/sampling_oracles.hpp"
 #include "sluice/contracts/show.hpp"
@@ -25,6 +26,7 @@
 #include "sluice/core/to_text.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/sampler/candidates.hpp"
+#include "sluice/sampler/greedy.hpp"
 
 namespace sluice::contracts::detail {
 
@@ -56,9 +58,9 @@ inline std::vector<float> masked_logits(Case& c, std::size_t size) {
 }
 inline std::vector<float> masked_logits(Case& c) { return masked_logits(c, vocabulary(c)); }
 
-//! Tokens of which some occur several times.
-inline std::vector<Token> token_history(Case& c, std::size_t vocabulary, std::size_t longest = 12) {
-    std::vector<Token> history(c.integer<std::size_t>(0, longest));
+//! Tokens of which some occur several times: mostly few, seldom more than any window's default.
+inline std::vector<Token> token_history(Case& c, std::size_t vocabulary) {
+    std::vector<Token> history(c.chance(0.02) ? c.integer<std::size_t>(100, 200) : c.integer<std::size_t>(0, 12));
     const std::size_t various = c.pick({std::min<std::size_t>(vocabulary, 3), vocabulary});
     for (Token& token : history) token = static_cast<Token>(c.integer<std::size_t>(0, various - 1));
     c.given("history", history);
@@ -107,40 +109,80 @@ AnyStage any_stage(Parameters... parameters) {
     return AnyStage(Stage(parameters...));
 }
 
+//! Makes candidates of a row. Every other case begins without the masked ones, as behind another stage: a candidate's
+//! index is then not its token, and all else is as before.
+inline Status make_candidates(const Case& c, Candidates& candidates, std::span<float> row) {
+    SLUICE_TRY(candidates.reset(row));
+    if (c.seed() % 2 == 1) return {};
+    SLUICE_TRY(candidates.scan());
+    candidates.keep_if([](const Candidate&) { return true; });  // drops masked ones, as any narrowing does
+    return {};
+}
+
 //! What is left of a row.
 struct Left {
-    std::vector<Token> ids;
-    std::vector<float> logits;
+    std::size_t before = 0;     //!< how many candidates the stages began with
+    std::vector<Token> ids;     //!< that are left
+    std::vector<float> logits;  //!< of the whole row; -inf of what is not left
+    std::vector<float> depths;  //!< of `ids`, at the temperature; none where no token can be chosen
 };
 
 //! What the stages leave of a row, one after the other.
-template <SamplerStage... Stages>
-Expected<Left> narrow(std::vector<float> row, std::span<const Token> history, Stages... stages) {
+template <class... Stages>
+Expected<Left> narrow(const Case& c, std::vector<float> row, std::span<const Token> history, Stages&&... stages) {
     Candidates candidates;
-    SLUICE_TRY(candidates.reset(row));
+    SLUICE_TRY(make_candidates(c, candidates, row));
+    Left left{candidates.size(), {}, std::vector<float>(row.size(), -plus_infinity), {}};
     Status status;
     static_cast<void>(((status = stages.apply(candidates, {.history = history})).ok() && ...));
     if (!status.ok()) return status;
-    Left left;
+    const bool has_depths = candidates.scan().ok();
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-        left.ids.push_back(candidates[i].id);
-        left.logits.push_back(candidates[i].logit);
+        const auto [logit, id] = candidates[i];
+        left.ids.push_back(id);
+        left.logits.at(static_cast<std::size_t>(id)) = logit;
+        if (has_depths) left.depths.push_back(candidates.depth(logit));
     }
     return left;
 }
 
-template <SamplerStage... Stages>
-Left left_of(const Case& c, const std::vector<float>& row, std::span<const Token> history, Stages... stages) {
-    return value_of(c, narrow(row, history, std::move(stages)...));
+template <class... Stages>
+Left left_of(const Case& c, const std::vector<float>& row, std::span<const Token> history, Stages&&... stages) {
+    return value_of(c, narrow(c, row, history, stages...));
 }
 
 //! The tokens that are left, but for masked ones: those may stay or go.
 inline std::vector<Token> unmasked(const Left& left) {
     std::vector<Token> ids;
-    for (std::size_t i = 0; i < left.ids.size(); ++i) {
-        if (left.logits[i] > -plus_infinity) ids.push_back(left.ids[i]);
+    for (const Token id : left.ids) {
+        if (left.logits[static_cast<std::size_t>(id)] > -plus_infinity) ids.push_back(id);
     }
     return ids;
+}
+
+//! All candidates are left, with the bits that they had.
+inline void expect_all_left(const Case& c, const Left& left, std::span<const float> row) {
+    c.equal("candidates", left.ids.size(), left.before);
+    c.same_bits("logits", left.logits, row);
+}
+
+//! Draws a stage that does something, for rows of that many logits.
+using DrawStage = std::function<AnyStage(Case&, std::size_t vocabulary)>;
+
+//! The law that a stage has no memory.
+inline Law nothing_stays(std::string_view id, const DrawStage& draw) {
+    return {id, "What a stage was applied to before, another row behind another history, changes nothing.",
+            [draw](Case& c) {
+                const std::vector<float> other = masked_logits(c), row = masked_logits(c);
+                const std::vector<Token> earlier = token_history(c, other.size()),
+                                         history = token_history(c, row.size());
+                AnyStage used = draw(c, std::min(other.size(), row.size())), fresh = used;
+                for (int i = c.integer(1, 3); i > 0; --i) left_of(c, other, earlier, used);
+                const Left got = left_of(c, row, history, used), expected = left_of(c, row, history, fresh);
+                c.equal("tokens left", got.ids, expected.ids);
+                c.same_bits("logits", got.logits, expected.logits);
+                c.same_bits("distances from the best", got.depths, expected.depths);
+            }};
 }
 
 inline std::vector<Token> ascending(std::vector<Token> tokens, std::size_t count) {
@@ -149,9 +191,9 @@ inline std::vector<Token> ascending(std::vector<Token> tokens, std::size_t count
     return tokens;
 }
 
-//! All tokens are left, with these logits.
+//! All candidates are left, and the row has these logits.
 inline void expect_logits(const Case& c, const Left& left, const oracle::Vector& expected, Tolerance allowed) {
-    c.equal("candidates", left.ids.size(), expected.size());
+    c.equal("candidates", left.ids.size(), left.before);
     for (std::size_t i = 0; i < expected.size(); ++i) {
         const std::string what = "logit of token " + to_text(i);
         if (std::isinf(expected[i])) {
@@ -179,6 +221,21 @@ inline std::vector<float> hopeless_logits(Case& c) {
     }
     c.given("hopeless logits", row);
     return row;
+}
+
+//! The law that a stage mends nothing in silence.
+inline Law bad_logits_stay_errors(std::string_view id, const DrawStage& draw) {
+    return {id, "Behind the stage, too, a row with NaN or +inf, or of nothing but -inf, is an error and never a token.",
+            [draw](Case& c) {
+                std::vector<float> row = hopeless_logits(c);
+                const std::size_t vocabulary = std::max<std::size_t>(row.size(), 1);
+                const std::vector<Token> history = token_history(c, vocabulary);
+                AnyStage stage = draw(c, vocabulary);
+                Candidates candidates;
+                Status status = make_candidates(c, candidates, row);
+                if (status.ok()) status = stage.apply(candidates, {.history = history});
+                c.expect(!status.ok() || !Greedy().choose(candidates, {}).ok(), "a token is chosen");
+            }};
 }
 
 //! That the tokens sample(position) of positions 0, 1, ... come with these probabilities.

@@ -169,10 +169,12 @@ inline std::vector<Law> sampler_slot_law_list(const MakeAnySampler& make) {
          "The token follows from the row, the history, and (seed, sequence, position), whatever was sampled before.",
          [make](Case& c) {
              const std::vector<float> row = masked_logits(c), other = masked_logits(c, row.size());
-             const std::vector<Token> history = token_history(c, row.size());
+             const std::vector<Token> history = token_history(c, row.size()), earlier = token_history(c, row.size());
              const SampleContext context{.history = history, .seed = c.bits(), .position = c.integer(0U, 99U)};
              AnySampler sampler = make(c, row.size()), fresh = sampler;
-             for (int i = c.integer(0, 3); i > 0; --i) value_of(c, sample(sampler, other, {.seed = c.bits()}));
+             for (int i = c.integer(0, 3); i > 0; --i) {
+                 value_of(c, sample(sampler, other, {.history = earlier, .seed = c.bits()}));
+             }
              c.equal("token", value_of(c, sample(sampler, row, context)), value_of(c, sample(fresh, row, context)));
          }},
         {"sampler.writes_only_the_row", "Nothing beside the row is written.",

@@ -26,24 +26,23 @@ namespace sluice::contracts {
 //! Of a stage Stage(temperature).
 inline std::vector<Law> temperature_law_list(detail::MakeStage<float> stage) {
     using namespace detail;
+    const auto draw = [stage](Case& c, std::size_t) {
+        return stage(static_cast<float>(c.pick({0.0, 0.5, 2.0, c.real(0.01, 3.0)})));
+    };
     return {
         {"temperature.divides", "The distance of each logit from the best one is divided by the temperature.",
          [stage](Case& c) {
-             std::vector<float> row = masked_logits(c);
+             const std::vector<float> row = masked_logits(c);
              const auto t = static_cast<float>(c.pick({1.0, 0.7, 5.0, 1e-3, c.real(0.01, 3.0)}));
              c.given("temperature", t);
-             const std::vector<float> before = row;
-             Candidates candidates;
-             Status status = candidates.reset(row);
-             if (status.ok()) status = stage(t).apply(candidates, {});
-             if (status.ok()) status = candidates.scan();
-             c.expect(status.ok(), status.message());
-             c.equal("candidates", candidates.size(), before.size());
-             const double best = *std::max_element(before.begin(), before.end());
-             for (std::size_t i = 0; i < before.size(); ++i) {
-                 if (before[i] == -plus_infinity) continue;
-                 c.near("distance of token " + to_text(i), candidates.depth(candidates[i].logit),
-                        (best - before[i]) / static_cast<double>(t), tolerance::one_float_step);
+             const Left left = left_of(c, row, {}, stage(t));
+             c.equal("candidates", left.ids.size(), left.before);
+             const double best = *std::max_element(row.begin(), row.end());
+             for (std::size_t i = 0; i < left.ids.size(); ++i) {
+                 const float logit = row[static_cast<std::size_t>(left.ids[i])];
+                 if (logit == -plus_infinity) continue;
+                 c.near("distance of token " + to_text(left.ids[i]), left.depths.at(i),
+                        (best - logit) / static_cast<double>(t), tolerance::one_float_step);
              }
          }},
         {"temperature.zero_is_arg_max", "At temperature 0 the best token alone is left, of equal ones the lowest.",
@@ -59,6 +58,8 @@ inline std::vector<Law> temperature_law_list(detail::MakeStage<float> stage) {
              expect_refused(c, "temperature", bad, stage(bad));
              c.expect(accepts(stage(0.0F)) && accepts(stage(5.0F)), "good parameters are refused");
          }},
+        nothing_stays("temperature.nothing_stays", draw),
+        bad_logits_stay_errors("temperature.bad_logits_stay_errors", draw),
     };
 }
 template <SamplerStage Stage>
@@ -69,6 +70,9 @@ std::vector<Law> temperature_law_list() {
 //! Of a stage Stage(k).
 inline std::vector<Law> top_k_law_list(detail::MakeStage<std::int32_t> stage) {
     using namespace detail;
+    const auto draw = [stage](Case& c, std::size_t vocabulary) {
+        return stage(c.pick({1, c.integer(1, static_cast<std::int32_t>(vocabulary))}));
+    };
     return {
         {"top_k.keeps_the_k_best", "The k tokens with the highest logits are left.",
          [stage](Case& c) {
@@ -97,7 +101,7 @@ inline std::vector<Law> top_k_law_list(detail::MakeStage<std::int32_t> stage) {
         {"top_k.zero_keeps_all", "k = 0 drops nothing.",
          [stage](Case& c) {
              const std::vector<float> row = masked_logits(c);
-             c.same_bits("logits", left_of(c, row, {}, stage(0)).logits, row);
+             expect_all_left(c, left_of(c, row, {}, stage(0)), row);
          }},
         {"top_k.refuses_bad_parameters", "A negative k is refused.",
          [stage](Case& c) {
@@ -105,6 +109,8 @@ inline std::vector<Law> top_k_law_list(detail::MakeStage<std::int32_t> stage) {
              expect_refused(c, "k", bad, stage(bad));
              c.expect(accepts(stage(0)) && accepts(stage(40)), "good parameters are refused");
          }},
+        nothing_stays("top_k.nothing_stays", draw),
+        bad_logits_stay_errors("top_k.bad_logits_stay_errors", draw),
     };
 }
 template <SamplerStage Stage>
@@ -130,6 +136,7 @@ inline std::vector<Law> top_p_law_list(detail::MakeStage<float> stage) {
                        oracle::probabilities(logits, static_cast<double>(t))};
     };
     const auto share = [](Case& c) { return static_cast<float>(c.pick({0.5, 0.9, 1e-6, c.real(0.01, 0.999)})); };
+    const auto draw = [=](Case& c, std::size_t) { return stage(share(c)); };
     return {
         {"top_p.keeps_the_crossing_token", "What is left reaches the probability p.",
          [=](Case& c) {
@@ -156,6 +163,22 @@ inline std::vector<Law> top_p_law_list(detail::MakeStage<float> stage) {
              const Outcome left = outcome(c, share(c));
              c.equal("tokens left", left.ids, ascending(left.ranked, left.ids.size()));
          }},
+        {"top_p.exact_at_the_border", "Of 2^n equal logits p = k / 2^n leaves exactly k, those with the lowest ids.",
+         [stage](Case& c) {
+             const std::size_t equal = std::size_t{1} << c.integer(1, 9), k = c.integer<std::size_t>(1, equal - 1);
+             const float logit = c.pick({0.0F, 1.5F, -40.0F});
+             const double masked = c.pick({0.0, 0.5});  // of all tokens
+             std::vector<float> row;
+             for (std::size_t i = 0; i < equal; ++i) {
+                 while (c.chance(masked)) row.push_back(-plus_infinity);
+                 row.push_back(logit);
+             }
+             c.given("equal logits", equal);
+             c.given("k", k);
+             c.given("logits", row);
+             const Left left = left_of(c, row, {}, stage(static_cast<float>(k) / static_cast<float>(equal)));
+             c.equal("tokens left", unmasked(left), ascending(oracle::ranking(oracle::to_doubles(row)), k));
+         }},
         {"top_p.one_keeps_all", "p = 1, and any other p outside (0, 1), drops nothing, however unlikely.",
          [=](Case& c) {
              const Outcome left = outcome(c, c.pick({1.0F, 1.0F, 0.0F, 1.5F, -1.0F}));
@@ -167,6 +190,8 @@ inline std::vector<Law> top_p_law_list(detail::MakeStage<float> stage) {
              c.expect(accepts(stage(1.0F)) && accepts(stage(static_cast<float>(c.real(0.0, 1.0)))),
                       "good parameters are refused");
          }},
+        nothing_stays("top_p.nothing_stays", draw),
+        bad_logits_stay_errors("top_p.bad_logits_stay_errors", draw),
     };
 }
 template <SamplerStage Stage>
@@ -177,6 +202,7 @@ std::vector<Law> top_p_law_list() {
 //! Of a stage Stage(min_p).
 inline std::vector<Law> min_p_law_list(detail::MakeStage<float> stage) {
     using namespace detail;
+    const auto draw = [stage](Case& c, std::size_t) { return stage(c.pick({1.0F, 0.5F, 0.05F})); };
     return {
         {"min_p.keeps_what_is_likely_enough", "Left are the tokens at least min_p times as likely as the best one.",
          [stage](Case& c) {
@@ -197,7 +223,7 @@ inline std::vector<Law> min_p_law_list(detail::MakeStage<float> stage) {
         {"min_p.zero_keeps_all", "min_p = 0 drops nothing.",
          [stage](Case& c) {
              const std::vector<float> row = masked_logits(c);
-             c.same_bits("logits", left_of(c, row, {}, stage(0.0F)).logits, row);
+             expect_all_left(c, left_of(c, row, {}, stage(0.0F)), row);
          }},
         {"min_p.refuses_bad_parameters", "A min_p outside [0, 1] is refused.",
          [stage](Case& c) {
@@ -206,6 +232,8 @@ inline std::vector<Law> min_p_law_list(detail::MakeStage<float> stage) {
              expect_refused(c, "min_p", bad, stage(bad));
              c.expect(accepts(stage(0.0F)) && accepts(stage(1.0F)), "good parameters are refused");
          }},
+        nothing_stays("min_p.nothing_stays", draw),
+        bad_logits_stay_errors("min_p.bad_logits_stay_errors", draw),
     };
 }
 template <SamplerStage Stage>

@@ -34,6 +34,7 @@ inline std::vector<Law> repetition_penalty_law_list(detail::MakeStage<float, std
         c.given("penalty", drawn);
         return drawn;
     };
+    const auto draw = [=](Case& c, std::size_t) { return stage(penalty(c), -1); };
     return {
         {"repetition_penalty.neutral", "A penalty of 1 or a window of 0 changes nothing.",
          [=](Case& c) {
@@ -41,7 +42,7 @@ inline std::vector<Law> repetition_penalty_law_list(detail::MakeStage<float, std
              const std::vector<Token> history = token_history(c, row.size());
              const Left left = c.chance(0.5) ? left_of(c, row, history, stage(1.0F, penalty_window(c, history.size())))
                                              : left_of(c, row, history, stage(penalty(c), 0));
-             c.same_bits("logits", left.logits, row);
+             expect_all_left(c, left, row);
          }},
         {"repetition_penalty.divides_or_multiplies",
          "Positive logits of the window's tokens are divided by the penalty, the others multiplied by it.",
@@ -96,7 +97,7 @@ inline std::vector<Law> repetition_penalty_law_list(detail::MakeStage<float, std
              const std::vector<Token> history = {
                  c.pick({-1, vocabulary, std::numeric_limits<Token>::max(), std::numeric_limits<Token>::min()})};
              c.given("history", history);
-             c.expect(!narrow(row, history, stage(penalty(c), -1)).ok(), "a foreign token is accepted");
+             c.expect(!narrow(c, row, history, stage(penalty(c), -1)).ok(), "a foreign token is accepted");
          }},
         {"repetition_penalty.refuses_bad_parameters",
          "A penalty that is no positive finite number, and a window below -1, are refused.",
@@ -107,6 +108,8 @@ inline std::vector<Law> repetition_penalty_law_list(detail::MakeStage<float, std
              expect_refused(c, "window", -2, stage(1.1F, -2));
              c.expect(accepts(stage(1.1F, -1)) && accepts(stage(1.0F, 0)), "good parameters are refused");
          }},
+        nothing_stays("repetition_penalty.nothing_stays", draw),
+        bad_logits_stay_errors("repetition_penalty.bad_logits_stay_errors", draw),
     };
 }
 template <SamplerStage Stage>
@@ -117,14 +120,18 @@ std::vector<Law> repetition_penalty_law_list() {
 //! Of a stage Stage(presence, frequency, repeat_last_n).
 inline std::vector<Law> presence_frequency_law_list(detail::MakeStage<float, float, std::int32_t> stage) {
     using namespace detail;
+    const auto draw = [stage](Case& c, std::size_t) {
+        const float presence = c.pick({0.0F, 1.5F, -0.5F});
+        return stage(presence, c.pick({0.25F, -1.0F}), 64);
+    };
     return {
         {"presence_frequency.subtracts",
          "Each token of the window loses presence + frequency * (its occurrences there); the others keep their logits.",
          [stage](Case& c) {
              const std::vector<float> row = masked_logits(c);
              const std::vector<Token> history = token_history(c, row.size());
-             const auto draw = [&] { return static_cast<float>(c.pick({0.0, 1.0, -0.5, c.real(-2.0, 2.0)})); };
-             const float presence = draw(), frequency = draw();
+             const auto number = [&] { return static_cast<float>(c.pick({0.0, 1.0, -0.5, c.real(-2.0, 2.0)})); };
+             const float presence = number(), frequency = number();
              const std::int32_t window = penalty_window(c, history.size());
              c.given("presence", presence);
              c.given("frequency", frequency);
@@ -143,6 +150,8 @@ inline std::vector<Law> presence_frequency_law_list(detail::MakeStage<float, flo
              expect_refused(c, "window", -2, stage(0.0F, 0.0F, -2));
              c.expect(accepts(stage(-2.0F, 2.0F, -1)), "good parameters are refused");
          }},
+        nothing_stays("presence_frequency.nothing_stays", draw),
+        bad_logits_stay_errors("presence_frequency.bad_logits_stay_errors", draw),
     };
 }
 template <SamplerStage Stage>
@@ -153,6 +162,14 @@ std::vector<Law> presence_frequency_law_list() {
 //! Of a stage Stage(std::vector<TokenBias>).
 inline std::vector<Law> logit_bias_law_list(detail::MakeStage<std::vector<TokenBias>> stage) {
     using namespace detail;
+    const auto draw = [stage](Case& c, std::size_t vocabulary) {
+        std::vector<TokenBias> biases(c.integer<std::size_t>(1, 4));
+        for (auto& [token, bias] : biases) {
+            token = static_cast<Token>(c.integer<std::size_t>(0, vocabulary - 1));
+            bias = c.pick({1.5F, -4.0F, 100.0F});
+        }
+        return stage(biases);
+    };
     return {
         {"logit_bias.adds", "Each bias is added to its token's logit; several of one token add up, -inf forbids it.",
          [stage](Case& c) {
@@ -171,7 +188,7 @@ inline std::vector<Law> logit_bias_law_list(detail::MakeStage<std::vector<TokenB
          [stage](Case& c) {
              const std::vector<float> row = masked_logits(c);
              const Token foreign = static_cast<Token>(row.size()) + c.integer(0, 5);
-             c.expect(!narrow(row, {}, stage({{foreign, 1.0F}})).ok(), "a foreign token is accepted");
+             c.expect(!narrow(c, row, {}, stage({{foreign, 1.0F}})).ok(), "a foreign token is accepted");
          }},
         {"logit_bias.refuses_bad_parameters", "A bias of NaN or +inf and a negative token are refused.",
          [stage](Case& c) {
@@ -181,6 +198,8 @@ inline std::vector<Law> logit_bias_law_list(detail::MakeStage<std::vector<TokenB
              expect_refused(c, "token", bad, stage({{bad, 1.0F}}));
              c.expect(accepts(stage({{0, -plus_infinity}, {5, -1.0F}})), "good parameters are refused");
          }},
+        nothing_stays("logit_bias.nothing_stays", draw),
+        bad_logits_stay_errors("logit_bias.bad_logits_stay_errors", draw),
     };
 }
 template <SamplerStage Stage>

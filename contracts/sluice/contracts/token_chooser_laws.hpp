@@ -14,6 +14,9 @@
 #include "sluice/contracts/expect_value.hpp"
 #include "sluice/contracts/sampler_checks.hpp"
 #include "sluice/contracts/sampling_oracles.hpp"
+#include "sluice/contracts/tolerances.hpp"
+#include "sluice/core/random.hpp"
+#include "sluice/core/to_text.hpp"
 #include "sluice/sampler/candidates.hpp"
 #include "sluice/sampler/chain.hpp"
 
@@ -84,6 +87,26 @@ inline std::vector<Law> multinomial_law_list(detail::MakeChooser make) {
              expect_distribution(c, oracle::probabilities(oracle::to_doubles(row)), [&](std::uint32_t position) {
                  return choose(make(), row, {.seed = seed, .position = position});
              });
+         }},
+        {"multinomial.inverts_the_cumulative",
+         "The token is the first, in ascending order of ids, whose cumulative probability exceeds the number drawn.",
+         [make](Case& c) {
+             const std::vector<float> row = masked_logits(c);
+             const oracle::Vector probabilities = oracle::probabilities(oracle::to_doubles(row));
+             for (int i = 0; i < 4; ++i) {
+                 const SampleContext context{
+                     .seed = c.bits(), .sequence = c.integer(0U, 9U), .position = c.integer(0U, 99999U)};
+                 const double drawn = uniform(context.seed, context.sequence, context.position);
+                 std::vector<float> logits = row;
+                 Candidates candidates;
+                 c.expect(make_candidates(c, candidates, logits).ok(), "a row is refused");
+                 const auto token = static_cast<std::size_t>(value_of(c, make()(candidates, context)));
+                 c.expect(probabilities.at(token) > 0.0, "token " + to_text(token) + " is impossible");
+                 double below = 0.0;
+                 for (std::size_t t = 0; t < token; ++t) below += probabilities[t];
+                 c.between("the number drawn for token " + to_text(token), drawn, below - tolerance::probability_sum,
+                           below + probabilities[token] + tolerance::probability_sum);
+             }
          }},
         {"multinomial.seed_sequence_position", "Another seed, sequence or position draws another number.",
          [make](Case& c) {

@@ -2,6 +2,8 @@
 //! How far a float result may lie from its double-precision oracle, each bound with its reason.
 #pragma once
 
+#include <cstddef>
+
 namespace sluice::contracts {
 
 //! Allows |got - expected| <= absolute + relative * |expected|.
@@ -62,8 +64,9 @@ inline constexpr Tolerance attention{6e-5, 1e-37};
 //! angle is in double precision.
 inline constexpr Tolerance rope{5e-7, 1e-37};
 
-//! A normalized element: at most 16 steps of 2^-24 in the sum of squares, halved by the root, and four roundings more.
-inline constexpr Tolerance rms_norm{2e-6, 1e-37};
+//! A normalized element of n: the sum of squares, in 16 strided partial sums, has n / 16 steps of 2^-24 in a row,
+//! halved by the root; sixteen and four roundings more for the sum of the partial sums and the rest.
+constexpr Tolerance rms_norm(std::size_t n) { return {2e-6 + static_cast<double>(n) / 32 * 0x1p-24, 1e-37}; }
 
 //! silu(x): e^-x to 1.5 ulp, a sum and a quotient. Absolute: e^88.02 = 1.7e38 is the result for all that is larger.
 inline constexpr Tolerance silu{1e-6, 1e-36};

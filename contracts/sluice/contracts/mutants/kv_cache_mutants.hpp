@@ -133,8 +133,9 @@ struct SharesLayers : TrueCache {
     }
 };
 
-//! Position capacity - 1 is position 0 again.
-struct WrapsOneEarly : TrueCache {
+//! Position `period` is position 0 again; 0 stands for capacity - 1.
+template <std::size_t period>
+struct WrapsEarly : TrueCache {
     using TrueCache::TrueCache;
     void write(KvHead head, std::size_t position, const float* key, const float* value) {
         TrueCache::write(head, wrap(position), key, value);
@@ -143,7 +144,9 @@ struct WrapsOneEarly : TrueCache {
     Handle value(KvHead head, std::size_t position) const { return TrueCache::value(head, wrap(position)); }
 
 private:
-    std::size_t wrap(std::size_t position) const { return position % std::max<std::size_t>(shape().capacity - 1, 1); }
+    std::size_t wrap(std::size_t position) const {
+        return position % (period > 0 ? period : std::max<std::size_t>(shape().capacity - 1, 1));
+    }
 };
 
 struct TruncatesOneShort : TrueCache {
@@ -219,7 +222,8 @@ inline std::vector<Mutant> kv_cache_mutants() {
         kv_cache_mutant<WritesFirstHead>("writes to head 0 always", apart),
         kv_cache_mutant<StridesByQueryHeads>("strides heads by the width of a query", apart),
         kv_cache_mutant<SharesLayers>("writes to the layers behind, too", apart),
-        kv_cache_mutant<WrapsOneEarly>("wraps one position early", apart),
+        kv_cache_mutant<WrapsEarly<0>>("wraps one position early", apart),
+        kv_cache_mutant<WrapsEarly<256>>("wraps positions at 256", apart),
         kv_cache_mutant<TruncatesOneShort>("truncates one short", length),
         kv_cache_mutant<TruncatesAll>("truncates all sequences", length),
         kv_cache_mutant<LengthensByTruncate>("makes a sequence longer by truncate", length),

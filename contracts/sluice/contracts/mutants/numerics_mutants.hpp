@@ -141,6 +141,14 @@ struct NeverEnlarges {
     }
 };
 
+struct CountsNoMoreThan256 {
+    static void normalize(const float* x, const float* weight, std::size_t n, float eps, float* y) {
+        const std::size_t counted = std::min<std::size_t>(n, 256);
+        const float square = std::inner_product(x, x + counted, x, 0.0F) / static_cast<float>(counted) + eps;
+        std::transform(x, x + n, weight, y, [square](float v, float w) { return v / std::sqrt(square) * w; });
+    }
+};
+
 struct ReadsWhatItWrote {
     static void normalize(const float* x, const float* weight, std::size_t n, float eps, float* y) {
         std::fill_n(y, n, 0.0F);
@@ -208,6 +216,7 @@ inline std::vector<Mutant> rms_norm_mutants() {
     return {
         rms_norm_mutant<SubtractsMean>("subtracts the mean", formula),
         rms_norm_mutant<IgnoresWeight>("forgets the weight", formula),
+        rms_norm_mutant<CountsNoMoreThan256>("counts 256 elements at most", formula),
         rms_norm_mutant<AddsEpsToRoot>("adds eps to the root", formula),
         rms_norm_mutant<ForgetsEps>("forgets eps", "rms_norm.zeros_stay_zeros"),
         rms_norm_mutant<NeverEnlarges>("never enlarges", "rms_norm.scale_invariant"),

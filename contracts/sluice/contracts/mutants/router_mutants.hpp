@@ -153,6 +153,13 @@ struct RouterBySigmoid {
     }
 };
 
+struct RouterMendingLogits {
+    void route(Logits logits, Chosen chosen) const {
+        for (float& x : logits) x = std::isfinite(x) ? x : -1e30F;
+        TrueRouter().route(logits, chosen);
+    }
+};
+
 struct RouterUniform {
     void route(Logits logits, Chosen chosen) const {
         TrueRouter().route(logits, chosen);
@@ -183,6 +190,7 @@ inline std::vector<Mutant> router_mutants() {
         router_mutant<RouterTieToLast>("gives ties to the last index", "router.ties_go_to_lowest_index"),
         router_mutant<RouterAscending>("chooses in ascending order", "router.descending_order"),
         router_mutant<RouterWithoutMaximum>("does not subtract the maximum", "router.extreme_logits"),
+        router_mutant<RouterMendingLogits>("takes bad logits for small ones", "router.bad_logits_are_noticed"),
         router_mutant<RouterOfRelativeLogits>("divides the logits by the largest", "router.shift_invariant"),
         router_mutant<RouterWithBias>("favours expert 0 a little", "router.indifferent_to_numbering"),
         router_mutant<RouterBySigmoid>("weighs by sigmoid", "router.weights_are_renormalised_softmax"),

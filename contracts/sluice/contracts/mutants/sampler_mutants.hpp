@@ -95,6 +95,13 @@ struct CountsItsCalls {
     void before(const SamplingParams&, std::span<float>, SampleContext& context) { context.position += calls++; }
     std::uint32_t calls = 0;
 };
+struct NeverForgets {
+    void before(const SamplingParams&, std::span<float>, SampleContext& context) {
+        seen.insert(seen.end(), context.history.begin(), context.history.end());
+        context.history = seen;
+    }
+    std::vector<Token> seen;
+};
 struct WritesBehindRow {
     Expected<Token> after(const SamplingParams&, const LogitRow&, std::span<float> logits,
                           Expected<Token> token) const {
@@ -221,6 +228,7 @@ inline std::vector<Mutant> sampler_mutants() {
         sampler_mutant<MutantSampler<TakesInfinityForLargest>>("takes +inf for the largest float", hopeless),
         sampler_mutant<MutantSampler<TakesTokenZeroForNone>>("answers token 0 when there is none", hopeless),
         sampler_mutant<MutantSampler<CountsItsCalls>>("counts its calls", "sampler.deterministic"),
+        sampler_mutant<MutantSampler<NeverForgets>>("never forgets a token", "sampler.deterministic"),
         sampler_mutant<MutantSampler<WritesBehindRow>>("writes behind the row", "sampler.writes_only_the_row"),
         sampler_mutant<MutantSampler<GreedyTieToLastOfRow>>("gives ties to the last id", greedy),
         sampler_mutant<MutantSampler<TakesTopKOneForTwo>>("draws at top_k 1", greedy),

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "sluice/contracts/mutant.hpp"
-#include "sluice/contracts/mutants/unchecked.hpp"
+#include "sluice/contracts/mutants/any_stage_mutants.hpp"
 #include "sluice/contracts/sampler_narrowing_laws.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/sampler/candidates.hpp"
@@ -42,6 +42,14 @@ struct TemperatureZeroOfAllBest : Temperature {
         SLUICE_TRY(candidates.scan());
         candidates.keep_within(0.0F);
         return {};
+    }
+    bool zero;
+};
+
+struct TemperatureZeroByIndex : TakesIndexForId<Temperature> {
+    explicit TemperatureZeroByIndex(float t) : TakesIndexForId<Temperature>(t), zero(t == 0.0F) {}
+    Status apply(Candidates& candidates, const SampleContext& context) {
+        return zero ? TakesIndexForId::apply(candidates, context) : Temperature::apply(candidates, context);
     }
     bool zero;
 };
@@ -83,8 +91,8 @@ struct TopKTieToLast : TopK {
     std::size_t count;
 };
 
-//! Top-p the plain way, with `more` candidates than it takes to reach p.
-template <int more, bool ties_to_last = false>
+//! Top-p the plain way, with `more` candidates than it takes to reach p, or to exceed it.
+template <int more, bool ties_to_last = false, bool exceeds = false>
 class PlainTopP {
 public:
     explicit PlainTopP(float p) : p_(p) {}
@@ -102,7 +110,7 @@ public:
         for (const Candidate& c : ranked) missing += p_ * weight(c);
         int count = 0;
         for (const Candidate& c : ranked) {
-            if (missing <= 0.0) break;
+            if (exceeds ? missing < 0.0 : missing <= 0.0) break;
             missing -= weight(c);
             ++count;
         }
@@ -153,7 +161,11 @@ inline std::vector<Mutant> temperature_mutants() {
         temperature_mutant<TemperatureZeroOfAllBest>("keeps all of the best at temperature 0",
                                                      "temperature.zero_is_arg_max"),
         temperature_mutant<TemperatureZeroAsOne>("takes temperature 0 for 1", "temperature.zero_is_arg_max"),
+        temperature_mutant<TemperatureZeroByIndex>("takes an index for a token", "temperature.zero_is_arg_max"),
         temperature_mutant<Unchecked<Temperature>>("takes any temperature", "temperature.refuses_bad_parameters"),
+        temperature_mutant<WorksOnce<Temperature>>("works once", "temperature.nothing_stays"),
+        temperature_mutant<MendsLogits<Temperature>>("takes bad logits for masked ones",
+                                                     "temperature.bad_logits_stay_errors"),
     };
 }
 
@@ -169,7 +181,10 @@ inline std::vector<Mutant> top_k_mutants() {
         top_k_mutant<TopKOffBy<-1>>("keeps one token too few", "top_k.keeps_the_k_best"),
         top_k_mutant<TopKTieToLast>("gives ties to the last id", "top_k.ties_go_to_lowest_id"),
         top_k_mutant<TopKZeroAsOne>("takes k = 0 for 1", "top_k.zero_keeps_all"),
+        top_k_mutant<TakesIndexForId<TopK>>("takes an index for a token", "top_k.keeps_the_k_best"),
         top_k_mutant<Unchecked<TopK>>("takes a negative k", "top_k.refuses_bad_parameters"),
+        top_k_mutant<WorksOnce<TopK>>("works once", "top_k.nothing_stays"),
+        top_k_mutant<MendsLogits<TopK>>("takes bad logits for masked ones", "top_k.bad_logits_stay_errors"),
     };
 }
 
@@ -185,7 +200,11 @@ inline std::vector<Mutant> top_p_mutants() {
         top_p_mutant<PlainTopP<1>>("keeps the token behind the one that crosses p", "top_p.smallest_set"),
         top_p_mutant<PlainTopP<0, true>>("gives ties to the last id", "top_p.prefix_of_ranking"),
         top_p_mutant<TopPOneAsAlmostOne>("drops hopeless tokens at p = 1", "top_p.one_keeps_all"),
+        top_p_mutant<TakesIndexForId<TopP>>("takes an index for a token", "top_p.prefix_of_ranking"),
+        top_p_mutant<PlainTopP<0, false, true>>("wants more than p", "top_p.exact_at_the_border"),
         top_p_mutant<Unchecked<TopP>>("takes NaN for p", "top_p.refuses_bad_parameters"),
+        top_p_mutant<WorksOnce<TopP>>("works once", "top_p.nothing_stays"),
+        top_p_mutant<MendsLogits<TopP>>("takes bad logits for masked ones", "top_p.bad_logits_stay_errors"),
     };
 }
 
@@ -199,7 +218,10 @@ inline std::vector<Mutant> min_p_mutants() {
     return {
         min_p_mutant<MinPOfAll>("compares with all instead of with the best", "min_p.keeps_what_is_likely_enough"),
         min_p_mutant<MinPZeroAsTenth>("takes 0 for 0.1", "min_p.zero_keeps_all"),
+        min_p_mutant<TakesIndexForId<MinP>>("takes an index for a token", "min_p.keeps_what_is_likely_enough"),
         min_p_mutant<Unchecked<MinP>>("takes any min_p", "min_p.refuses_bad_parameters"),
+        min_p_mutant<WorksOnce<MinP>>("works once", "min_p.nothing_stays"),
+        min_p_mutant<MendsLogits<MinP>>("takes bad logits for masked ones", "min_p.bad_logits_stay_errors"),
     };
 }
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "sluice/contracts/mutant.hpp"
-#include "sluice/contracts/mutants/unchecked.hpp"
+#include "sluice/contracts/mutants/any_stage_mutants.hpp"
 #include "sluice/contracts/sampler_penalty_laws.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/sampler/candidates.hpp"
@@ -91,6 +91,30 @@ private:
     std::int32_t window_;
 };
 
+//! Knows no longer window than this.
+struct PenaltyOfShortWindow : RepetitionPenalty {
+    explicit PenaltyOfShortWindow(float penalty, std::int32_t window = 64)
+        : RepetitionPenalty(penalty, std::min(window, 16)) {}
+};
+
+//! Penalises whatever its window has ever held.
+class PenaltyNeverForgetting {
+public:
+    explicit PenaltyNeverForgetting(float penalty, std::int32_t window = 64)
+        : true_(penalty, window), all_(penalty, -1), window_(window) {}
+    Status check() const { return true_.check(); }
+    Status apply(Candidates& candidates, SampleContext context) {
+        for (const Token token : last_tokens(context.history, window_)) seen_.push_back(token);
+        context.history = seen_;
+        return all_.apply(candidates, context);
+    }
+
+private:
+    RepetitionPenalty true_, all_;
+    std::int32_t window_;
+    std::vector<Token> seen_;
+};
+
 struct PenaltySkippingForeignTokens : RepetitionPenalty {
     using RepetitionPenalty::RepetitionPenalty;
     Status apply(Candidates& candidates, const SampleContext& context) {
@@ -150,6 +174,18 @@ private:
     }
 };
 
+//! Takes the token of a bias for the index of a candidate.
+struct BiasByIndex {
+    explicit BiasByIndex(std::vector<TokenBias> given) : biases(std::move(given)) {}
+    Status check() const { return LogitBias(biases).check(); }
+    Status apply(Candidates& candidates, const SampleContext& context) const {
+        std::vector<TokenBias> moved = biases;
+        for (TokenBias& bias : moved) bias.token = tokens_at(candidates, {bias.token}).front();
+        return LogitBias(moved).apply(candidates, context);
+    }
+    std::vector<TokenBias> biases;
+};
+
 struct BiasSkippingForeignTokens : LogitBias {
     using LogitBias::LogitBias;
     Status apply(Candidates& candidates, const SampleContext& context) const {
@@ -185,6 +221,12 @@ inline std::vector<Mutant> repetition_penalty_mutants() {
                                                                 "repetition_penalty.foreign_history_is_error"),
         repetition_penalty_mutant<Unchecked<RepetitionPenalty>>("takes any penalty",
                                                                 "repetition_penalty.refuses_bad_parameters"),
+        repetition_penalty_mutant<PenaltyOfShortWindow>("looks back 16 tokens at most", bounds),
+        repetition_penalty_mutant<TakesHistoryForIndices<RepetitionPenalty>>("takes a token for an index", edit),
+        repetition_penalty_mutant<PenaltyNeverForgetting>("never forgets a token", "repetition_penalty.nothing_stays"),
+        repetition_penalty_mutant<WorksOnce<RepetitionPenalty>>("works once", "repetition_penalty.nothing_stays"),
+        repetition_penalty_mutant<MendsLogits<RepetitionPenalty>>("takes bad logits for masked ones",
+                                                                  "repetition_penalty.bad_logits_stay_errors"),
     };
 }
 
@@ -204,6 +246,12 @@ inline std::vector<Mutant> presence_frequency_mutants() {
         presence_frequency_mutant<ChangedPresenceFrequency<PenaltiesAdded>>("adds the penalties", subtracts),
         presence_frequency_mutant<Unchecked<PresenceFrequencyPenalty>>("takes any presence penalty",
                                                                        "presence_frequency.refuses_bad_parameters"),
+        presence_frequency_mutant<TakesHistoryForIndices<PresenceFrequencyPenalty>>("takes a token for an index",
+                                                                                    subtracts),
+        presence_frequency_mutant<WorksOnce<PresenceFrequencyPenalty>>("works once",
+                                                                       "presence_frequency.nothing_stays"),
+        presence_frequency_mutant<MendsLogits<PresenceFrequencyPenalty>>("takes bad logits for masked ones",
+                                                                         "presence_frequency.bad_logits_stay_errors"),
     };
 }
 
@@ -219,7 +267,11 @@ inline std::vector<Mutant> logit_bias_mutants() {
         logit_bias_mutant<BiasWithinBounds>("makes forbidden tokens unlikely", "logit_bias.adds"),
         logit_bias_mutant<BiasSkippingForeignTokens>("skips biases of foreign tokens",
                                                      "logit_bias.foreign_token_is_error"),
+        logit_bias_mutant<BiasByIndex>("takes a token for an index", "logit_bias.adds"),
         logit_bias_mutant<Unchecked<LogitBias>>("takes any bias", "logit_bias.refuses_bad_parameters"),
+        logit_bias_mutant<WorksOnce<LogitBias>>("works once", "logit_bias.nothing_stays"),
+        logit_bias_mutant<MendsLogits<LogitBias>>("takes bad logits for masked ones",
+                                                  "logit_bias.bad_logits_stay_errors"),
     };
 }
 

@@ -73,11 +73,22 @@ struct MultinomialWithMemory : Multinomial {
     std::uint32_t calls = 0;
 };
 
-//! Takes the best token one time in ten without a draw.
+//! Takes the best token that many times in a hundred without a draw.
+template <int percent>
 struct MultinomialBiasedToBest : Multinomial {
     Expected<Token> choose(Candidates& candidates, const SampleContext& context) {
-        if (uniform(~context.seed, 0, context.position) < 0.1) return Greedy().choose(candidates, context);
+        if (100 * uniform(~context.seed, 0, context.position) < percent) return Greedy().choose(candidates, context);
         return Multinomial::choose(candidates, context);
+    }
+};
+
+//! Answers the index of the candidate.
+struct MultinomialByIndex : Multinomial {
+    Expected<Token> choose(Candidates& candidates, const SampleContext& context) {
+        SLUICE_ASSIGN(const Token token, Multinomial::choose(candidates, context));
+        Token index = 0;
+        while (candidates.id(static_cast<std::size_t>(index)) != token) ++index;
+        return index;
     }
 };
 
@@ -169,7 +180,10 @@ inline std::vector<Mutant> multinomial_mutants() {
     const auto exact = "multinomial.exact_distribution", key = "multinomial.seed_sequence_position",
                alone = "multinomial.nothing_else_decides";
     return {
-        multinomial_mutant<MultinomialBiasedToBest>("is biased to the best token", exact),
+        multinomial_mutant<MultinomialBiasedToBest<10>>("is biased to the best token", exact),
+        multinomial_mutant<MultinomialBiasedToBest<3>>("takes the best token 3 % too often",
+                                                       "multinomial.inverts_the_cumulative"),
+        multinomial_mutant<MultinomialByIndex>("takes an index for a token", "multinomial.inverts_the_cumulative"),
         multinomial_mutant<MultinomialUniform>("draws all tokens alike", exact),
         multinomial_mutant<MultinomialElsewhere<WithoutSeed>>("ignores its seed", key),
         multinomial_mutant<MultinomialElsewhere<WithoutSequence>>("ignores the sequence", key),
