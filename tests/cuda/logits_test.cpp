@@ -66,11 +66,11 @@ private:
         const auto& s = model->shape;
         std::size_t copied = 0, all = 1;
         auto made = cuda::Forward<Tested>::create(device, *model, {s.layers, s.kv_heads, s.head_dim, 1, capacity}, 4,
-                                             [&](std::size_t done, std::size_t total) {
-                                                 CHECK(done > copied);
-                                                 copied = done;
-                                                 all = total;
-                                             });
+                                                  [&](std::size_t done, std::size_t total) {
+                                                      CHECK(done > copied);
+                                                      copied = done;
+                                                      all = total;
+                                                  });
         CHECK(copied == all);
         REQUIRE(made.ok());
         return std::move(*made);

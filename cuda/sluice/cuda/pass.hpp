@@ -64,8 +64,7 @@ public:
         const model::Hyperparameters& h = model.hyperparameters;
         const model::RopeFrequencies rope(model.shape.head_dim, h.rope_theta, h.rope_scaling);
         Pass pass(model.shape, h.rms_eps, rope.magnitude(), hops, max_rows);
-        SLUICE_ASSIGN(pass.memory_,
-                      (DeviceArray<D, std::byte>::allocate(workspace_bytes(model, capacity, max_rows))));
+        SLUICE_ASSIGN(pass.memory_, (DeviceArray<D, std::byte>::allocate(workspace_bytes(model, capacity, max_rows))));
         Arena arena(pass.memory_.data());
         pass.w_ = Workspace::take(arena, model.shape, model::layer_forms<Q>(model.weights), max_rows, capacity);
         SLUICE_ASSIGN(pass.weights_, upload<Q>(device, model.weights, model.shape.layers - hops, progress));
