@@ -28,7 +28,7 @@ Status measure(const std::filesystem::path& model, std::size_t threads) {
     SLUICE_ASSIGN(const gguf::File file, gguf::File::open(model));
     SLUICE_ASSIGN(auto runner,
                   bench::Runner<Policies>::create(file, threads, 128, test.sequences, test.depth + test.tokens,
-                                                  LoadOptions{}.interleave_limit));
+                                                  LoadOptions{}.interleave_limit, {}));
     SLUICE_ASSIGN(std::vector<double> rates, runner.time(test, repetitions, [](std::size_t i) {
         std::cerr << (i == 0 ? "warming up" : "repetition " + std::to_string(i)) << '\n';
     }));
