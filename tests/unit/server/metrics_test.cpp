@@ -38,21 +38,21 @@ TEST_CASE("metrics: every value has its line, with its help and its type") {
     latencies.first_token.observe(0.5);
     for (int i = 0; i < 2; ++i) latencies.next_token.observe(0.25);
     const std::string text = metrics_text(state, latencies, 13);
-    for (const auto& [name, value] :
-         std::initializer_list<std::pair<std::string, int>>{{"slots", 1},
-                                                            {"slots_busy", 2},
-                                                            {"queue_depth", 3},
-                                                            {"kv_positions_used", 4},
-                                                            {"kv_positions", 5},
-                                                            {"requests_total", 6},
-                                                            {"requests_finished_total", 7},
-                                                            {"requests_cancelled_total", 8},
-                                                            {"requests_failed_total", 9},
-                                                            {"prompt_tokens_total", 10},
-                                                            {"cached_tokens_total", 11},
-                                                            {"generated_tokens_total", 12},
-                                                            {"connections_dropped_total", 13}}) {
-        CAPTURE(name);
+    for (const auto& line : std::initializer_list<std::pair<std::string, int>>{{"slots", 1},
+                                                                               {"slots_busy", 2},
+                                                                               {"queue_depth", 3},
+                                                                               {"kv_positions_used", 4},
+                                                                               {"kv_positions", 5},
+                                                                               {"requests_total", 6},
+                                                                               {"requests_finished_total", 7},
+                                                                               {"requests_cancelled_total", 8},
+                                                                               {"requests_failed_total", 9},
+                                                                               {"prompt_tokens_total", 10},
+                                                                               {"cached_tokens_total", 11},
+                                                                               {"generated_tokens_total", 12},
+                                                                               {"connections_dropped_total", 13}}) {
+        const auto& [name, value] = line;
+        CAPTURE(line.first);
         const std::string type = name.ends_with("_total") ? "counter" : "gauge";
         CHECK(text.find("# HELP sluice_" + name + ' ') != text.npos);
         CHECK(text.find("\n# TYPE sluice_" + name + ' ' + type + "\nsluice_" + name + ' ' + std::to_string(value) +
