@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include "sluice/io/gguf.hpp"
+#include "sluice/text/bpe_tokenizer.hpp"
 #include "sluice/text/vocabulary.hpp"
 
 using namespace sluice;
