@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "sluice/io/gguf.hpp"
-#include "sluice/text/vocabulary.hpp"
+#include "sluice/text/bpe_tokenizer.hpp"
 
 namespace {
 
