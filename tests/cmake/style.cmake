@@ -12,6 +12,6 @@ set_tests_properties(${name} PROPERTIES LABELS style SKIP_RETURN_CODE 77)
 
 if(SLUICE_CLANG_TIDY AND CMAKE_EXPORT_COMPILE_COMMANDS)
     file(GLOB programs CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/samples/*.cpp)
-    add_custom_target(tidy VERBATIM COMMAND ${SLUICE_CLANG_TIDY} --quiet -p ${PROJECT_BINARY_DIR}
+    add_custom_target(tidy VERBATIM COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/tidy.sh ${SLUICE_CLANG_TIDY} ${PROJECT_BINARY_DIR}
                       ${programs} ${CMAKE_CURRENT_SOURCE_DIR}/headers/everything_twice.cpp)
 endif()
