@@ -14,5 +14,5 @@ add_test(NAME ${name} COMMAND contracts_check)
 # A fixture's cleanup comes after all of the cases that run, and also where one of them fails.
 set_tests_properties(${name} PROPERTIES LABELS contract FIXTURES_CLEANUP cases)
 
-add_test_folder(contracts contract)
+add_test_program(contracts_tests contract contracts)
 add_dependencies(contracts_tests contracts_check)

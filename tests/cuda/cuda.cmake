@@ -16,7 +16,7 @@ if(SLUICE_CUDA)
     target_link_libraries(gpu_kernels PRIVATE sluice::cuda)
     add_executable(gpu_tests cuda/gpu/forward_test.cpp cuda/gpu/laws_test.cpp $<TARGET_OBJECTS:gpu_kernels>
                              $<TARGET_OBJECTS:test_main>)
-    target_link_libraries(gpu_tests PRIVATE test_support sluice::cuda CUDA::cudart)
+    target_link_libraries(gpu_tests PRIVATE test_support test_compiled_once sluice::cuda CUDA::cudart)
     target_precompile_headers(gpu_tests REUSE_FROM test_precompiled)
     set(gpu_tests $<TARGET_FILE:gpu_tests>)
 endif()

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <doctest/doctest.h>
-#include <limits>
 #include <string>
 #include <vector>
 
@@ -18,9 +17,6 @@ using namespace sluice::test;
 using cuda::Order;
 
 namespace {
-
-constexpr float infinity = std::numeric_limits<float>::infinity(),
-                not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 //! The token, or the error's message.
 template <class S>

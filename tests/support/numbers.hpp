@@ -16,6 +16,10 @@
 
 namespace sluice::test {
 
+constexpr std::uint64_t max_u64 = std::numeric_limits<std::uint64_t>::max();
+constexpr float infinity = std::numeric_limits<float>::infinity();
+constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
+
 //! Numbers about normally distributed around 0 with this standard deviation, the same on every machine.
 inline std::vector<float> random_floats(std::size_t count, std::uint32_t seed, double deviation = 1.0) {
     std::mt19937 random(seed);

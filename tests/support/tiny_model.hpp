@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/core/types.hpp"
 #include "sluice/io/gguf.hpp"
 #include "sluice/io/gguf_writer.hpp"
 #include "sluice/quant/row.hpp"
@@ -21,6 +22,8 @@
 #include "unit/text/bpe_vocabulary.hpp"
 
 namespace sluice::test {
+
+constexpr Token end_of_text = 258, end_of_turn = 260;  //!< in the vocabulary of these models
 
 //! The content of a GGUF file before it is written.
 class Draft {

@@ -5,15 +5,14 @@
 #include <cmath>
 #include <cstdint>
 #include <doctest/doctest.h>
-#include <limits>
 #include <random>
 
+#include "support/numbers.hpp"
+
 using namespace sluice;
+using namespace sluice::test;
 
 namespace {
-
-constexpr float infinity = std::numeric_limits<float>::infinity();
-constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 //! The distance in units of the last place of the true value.
 double ulps(float got, double wanted) {

@@ -25,9 +25,6 @@ using namespace sluice::test;
 
 namespace {
 
-constexpr float infinity = std::numeric_limits<float>::infinity();
-constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
-
 //! Sixteen lanes of anything, thrice, and 128 bytes.
 struct Input {
     std::array<float, 16> a, b, c;

@@ -5,21 +5,20 @@
 #include <cstdint>
 #include <doctest/doctest.h>
 #include <filesystem>
-#include <limits>
 #include <string>
 #include <tuple>
 
 #include "sluice/io/mapped_file.hpp"
+#include "support/numbers.hpp"
 #include "unit/io/files.hpp"
 
 using namespace sluice;
 using namespace sluice::gguf;
 using sluice::test::Bytes;
+using sluice::test::max_u64;
 using sluice::test::mentions;
 
 namespace {
-
-constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
 
 Bytes head(std::uint64_t n_tensors, std::uint64_t n_keys, std::uint32_t version = 3) {
     return Bytes{}.raw("GGUF").u32(version).u64(n_tensors).u64(n_keys);
@@ -117,19 +116,22 @@ TEST_CASE("gguf_reader: refuses what is not a GGUF file it knows") {
 }
 
 TEST_CASE("gguf_reader: refuses counts and lengths past the end, before it makes room for them") {
-    CHECK(refused(head(most, 0), {"number of tensors", "18446744073709551615"}));
-    CHECK(refused(head(0, most), {"number of keys"}));
+    CHECK(refused(head(max_u64, 0), {"number of tensors", "18446744073709551615"}));
+    CHECK(refused(head(0, max_u64), {"number of keys"}));
     CHECK(refused(head(1, 0), {"number of tensors is 1", "8 bytes are left"}));
-    CHECK(refused(head(0, 1).u64(most).zeros(64), {"byte 32", "a key takes 18446744073709551615 bytes"}));
+    CHECK(refused(head(0, 1).u64(max_u64).zeros(64), {"byte 32", "a key takes 18446744073709551615 bytes"}));
     Bytes string = head(0, 1);
-    CHECK(refused(add_key(string, "k", ValueType::string).u64(most - 40), {"key 'k'", "a string"}));
+    CHECK(refused(add_key(string, "k", ValueType::string).u64(max_u64 - 40), {"key 'k'", "a string"}));
     Bytes array = head(0, 1);
-    add_key(array, "k", ValueType::array).u32(static_cast<std::uint32_t>(ValueType::u64)).u64(most / 8 + 2).zeros(32);
+    add_key(array, "k", ValueType::array)
+        .u32(static_cast<std::uint32_t>(ValueType::u64))
+        .u64(max_u64 / 8 + 2)
+        .zeros(32);
     CHECK(refused(array, {"key 'k'", "too long"}));  // the product wraps to 8
     Bytes strings = head(0, 1);
-    add_key(strings, "k", ValueType::array).u32(static_cast<std::uint32_t>(ValueType::string)).u64(most).text("a");
+    add_key(strings, "k", ValueType::array).u32(static_cast<std::uint32_t>(ValueType::string)).u64(max_u64).text("a");
     CHECK(refused(strings, {"key 'k'", "a string"}));
-    CHECK(refused(head(1, 0).u64(most).zeros(64), {"a tensor's name"}));
+    CHECK(refused(head(1, 0).u64(max_u64).zeros(64), {"a tensor's name"}));
 }
 
 TEST_CASE("gguf_reader: refuses bad keys and values") {
@@ -151,7 +153,8 @@ TEST_CASE("gguf_reader: refuses bad keys and values") {
     Bytes type = head(0, 1);
     CHECK(refused(add_key(type, "k", static_cast<ValueType>(13)).zeros(16), {"key 'k'", "value type 13"}));
     Bytes element = head(0, 1);
-    CHECK(refused(add_key(element, "k", ValueType::array).u32(most & 0xFFFFFFFFU).u64(0), {"value type 4294967295"}));
+    CHECK(
+        refused(add_key(element, "k", ValueType::array).u32(max_u64 & 0xFFFFFFFFU).u64(0), {"value type 4294967295"}));
     Bytes nested = head(0, 1);
     add_key(nested, "k", ValueType::array).u32(static_cast<std::uint32_t>(ValueType::array)).u64(1).zeros(64);
     CHECK(refused(nested, {"key 'k'", "array of arrays"}));
@@ -177,7 +180,7 @@ TEST_CASE("gguf_reader: refuses bad tensor records, by the tensor's name") {
     CHECK(refused(one_tensor("w", {0}, 0, 0), {"tensor 'w'", "empty dimension"}));
     CHECK(refused(one_tensor("w", {32, 0}, 0, 0), {"tensor 'w'", "empty dimension"}));
     CHECK(refused(one_tensor("w", {31}, 8, 0), {"tensor 'w'", "31", "blocks of 32", "Q8_0"}));
-    CHECK(refused(one_tensor("w", {most, most}, 24, 0), {"tensor 'w'", "too large"}));
+    CHECK(refused(one_tensor("w", {max_u64, max_u64}, 24, 0), {"tensor 'w'", "too large"}));
     CHECK(refused(one_tensor("w", {32}, 99, 0), {"tensor 'w'", "format id 99"}));
     CHECK(refused(one_tensor("w", {32}, 4, 0), {"tensor 'w'", "format id 4"}));  // withdrawn from the specification
     CHECK(refused(one_tensor("", {32}, 0, 0), {"empty name"}));
@@ -187,8 +190,8 @@ TEST_CASE("gguf_reader: refuses tensor data outside the file, unaligned or share
     CHECK(refused(one_tensor("w", {32}, 0, 16), {"tensor 'w'", "offset 16", "alignment 32"}));
     CHECK(refused(one_tensor("w", {65}, 0, 0), {"tensor 'w'", "260 bytes", "end at byte 320"}));
     CHECK(refused(one_tensor("w", {1}, 0, 256), {"tensor 'w'", "offset 256"}));
-    CHECK(refused(one_tensor("w", {1}, 0, most - 31), {"tensor 'w'", "download"}));  // the sum wraps
-    CHECK(refused(one_tensor("w", {most - 31}, 24, 32), {"tensor 'w'"}));
+    CHECK(refused(one_tensor("w", {1}, 0, max_u64 - 31), {"tensor 'w'", "download"}));  // the sum wraps
+    CHECK(refused(one_tensor("w", {max_u64 - 31}, 24, 32), {"tensor 'w'"}));
 
     Bytes shared = head(2, 0);
     add_tensor(shared, "late", {16}, 0, 32);

@@ -28,7 +28,7 @@ namespace {
 
 using Tiny = Pipeline<Qwen3MoeCpu<>>;
 
-constexpr Token letter_a = 'a', end_of_text = 258, end_of_turn = 260;  // of the tiny models' vocabulary
+constexpr Token letter_a = 'a';
 
 //! The error, or success, of loading a draft.
 Expected<Tiny> try_load(const Draft& draft, const LoadOptions& options) {

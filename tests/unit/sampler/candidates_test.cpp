@@ -2,7 +2,6 @@
 #include "sluice/sampler/candidates.hpp"
 
 #include <cstddef>
-#include <limits>
 #include <vector>
 
 #include "support.hpp"
@@ -11,8 +10,6 @@ using namespace sluice;
 using namespace sluice::test;
 
 namespace {
-
-constexpr float inf = std::numeric_limits<float>::infinity(), not_a_number = std::numeric_limits<float>::quiet_NaN();
 
 Status scan_of(std::vector<float> logits) {
     Candidates candidates;
@@ -32,7 +29,7 @@ TEST_CASE("candidates: refuses an empty row") {
 TEST_CASE("candidates: names the first logit that is not a number, wherever it is") {
     for (const std::size_t size : {1U, 15U, 16U, 255U, 256U, 257U, 1000U}) {
         for (const std::size_t at : {std::size_t{0}, size / 2, size - 1}) {
-            for (const float bad : {not_a_number, -not_a_number, inf}) {
+            for (const float bad : {not_a_number, -not_a_number, infinity}) {
                 std::vector<float> logits(size, 3.0F);
                 logits[at] = bad;
                 logits[size - 1] = bad;
@@ -47,8 +44,8 @@ TEST_CASE("candidates: names the first logit that is not a number, wherever it i
 }
 
 TEST_CASE("candidates: -inf is legal unless all are") {
-    CHECK(scan_of({-inf, -1.0F, -inf}).ok());
-    const Status status = scan_of(std::vector<float>(300, -inf));
+    CHECK(scan_of({-infinity, -1.0F, -infinity}).ok());
+    const Status status = scan_of(std::vector<float>(300, -infinity));
     REQUIRE_FALSE(status.ok());
     CHECK(status.code() == Errc::numeric);
     CHECK(status.what() == "no token is left to sample: every logit is -inf");

@@ -2,18 +2,11 @@
 #include "sluice/sampler/logit_bias.hpp"
 
 #include <doctest/doctest.h>
-#include <limits>
 
 #include "support.hpp"
 
 using namespace sluice;
 using namespace sluice::test;
-
-namespace {
-
-constexpr float infinity = std::numeric_limits<float>::infinity();
-
-}  // namespace
 
 TEST_CASE("logit_bias: adds up, and -inf forbids") {
     const auto left = narrow({1.0F, 2.0F, 3.0F}, {}, LogitBias({{0, 4.0F}, {2, -infinity}, {0, 1.0F}}));
@@ -30,5 +23,5 @@ TEST_CASE("logit_bias: refuses a token outside the vocabulary and a bias that is
     CHECK(LogitBias({{7, -100.0F}, {8, -infinity}}).check().ok());
     CHECK_FALSE(LogitBias({{-1, 0.0F}}).check().ok());
     CHECK_FALSE(LogitBias({{1, infinity}}).check().ok());
-    CHECK(LogitBias({{1, std::numeric_limits<float>::quiet_NaN()}}).check().what() == "token 1 with bias nan");
+    CHECK(LogitBias({{1, not_a_number}}).check().what() == "token 1 with bias nan");
 }

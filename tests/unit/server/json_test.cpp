@@ -57,8 +57,8 @@ TEST_CASE("json: numbers must be in the range of their type") {
 }
 
 TEST_CASE("json: fields are read by name, and those left over are refused by theirs") {
-    const Json json = Json::parse(R"({"a": 1, "b": null, "c": "x", "d": {"e": 2}})");
-    auto fields = Fields::of(json);
+    const Json value = Json::parse(R"({"a": 1, "b": null, "c": "x", "d": {"e": 2}})");
+    auto fields = Fields::of(value);
     REQUIRE(fields.ok());
     int a = 0, b = 5;
     std::string c;

@@ -43,7 +43,7 @@ std::string assistant_error(const std::string& more) {
     return request.status().message();
 }
 
-const std::string look = R"({"type": "function", "function": {"name": "look", "description": "Looks.",
+const std::string look_tool = R"({"type": "function", "function": {"name": "look", "description": "Looks.",
     "parameters": {"type": "object", "properties": {"at": {"type": "string"}}, "required": ["at"]}}})";
 
 //! What a sink is told of a text, all at once.
@@ -167,7 +167,7 @@ TEST_CASE("openai: errors name the field and say what is wrong") {
 }
 
 TEST_CASE("openai: tools are shown to the model as Python would write them") {
-    const std::string tools = R"(, "parallel_tool_calls": true, "tools": [)" + look + "]";
+    const std::string tools = R"(, "parallel_tool_calls": true, "tools": [)" + look_tool + "]";
     for (const char* choice : {"", R"(, "tool_choice": "auto")", R"(, "tool_choice": null)"}) {
         const CompletionRequest r = chat_of(tools + choice);
         CHECK(r.has_tools());

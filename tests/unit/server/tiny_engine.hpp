@@ -54,8 +54,6 @@ struct Gated : Free {
     using Executor = GatedExecutor;
 };
 
-constexpr Token end_of_text = 258;  // of the tiny models' vocabulary
-
 template <class P>
 std::unique_ptr<server::Engine<P>> engine_of(std::size_t slots, server::EngineOptions options = {},
                                              std::size_t batch = 16) {

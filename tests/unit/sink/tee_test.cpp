@@ -12,7 +12,7 @@ using namespace sluice;
 
 namespace {
 
-struct Recorder {
+struct LoggingSink {
     Flow answer = Flow::go_on;
     std::vector<std::string> log{};
 
@@ -27,7 +27,7 @@ struct Recorder {
 }  // namespace
 
 TEST_CASE("tee: every sink sees every event, also when an earlier one says stop") {
-    Recorder first{Flow::stop}, second;
+    LoggingSink first{Flow::stop}, second;
     TeeSink tee(first, second, CallbackSink([](const TokenEvent&) {}));
     static_assert(StreamSink<decltype(tee)>);
     CHECK(tee.on_token({.text = "a"}) == Flow::stop);
@@ -40,7 +40,7 @@ TEST_CASE("tee: every sink sees every event, also when an earlier one says stop"
 }
 
 TEST_CASE("tee: passes the end on to the sinks that want to know") {
-    Recorder recorder;
+    LoggingSink recorder;
     TeeSink tee(CallbackSink([](const TokenEvent&) {}), recorder);
     tee.on_finish({});
     tee.on_error(Status(Errc::io, "x", "broke"));
@@ -48,9 +48,9 @@ TEST_CASE("tee: passes the end on to the sinks that want to know") {
 }
 
 TEST_CASE("tee: refers to named sinks and owns the others") {
-    Recorder named;
-    TeeSink tee(named, Recorder{});
-    static_assert(std::is_same_v<decltype(tee), TeeSink<Recorder&, Recorder>>);
+    LoggingSink named;
+    TeeSink tee(named, LoggingSink{});
+    static_assert(std::is_same_v<decltype(tee), TeeSink<LoggingSink&, LoggingSink>>);
     CHECK(tee.on_token({.text = "a"}) == Flow::go_on);
     CHECK(named.log.size() == 1);
 }
