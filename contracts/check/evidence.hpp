@@ -3,12 +3,15 @@
 //! by benchmarks/evidence/ and judged by contracts_check, both by these rules.
 #pragma once
 
+#include <cstddef>
+#include <exception>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <span>
 #include <string>
 
+#include "../../benchmarks/evidence/conclusions.hpp"
 #include "files.hpp"
 #include "finding.hpp"
 #include "sluice/core/hash.hpp"
@@ -26,9 +29,31 @@ inline std::string hash_of_program(const std::filesystem::path& source) {
     return to_hex(hash_of(std::span<const char>(text)));
 }
 
-//! Finds what is missing from an evidence file, or of another form.
+//! Finds what does not follow from the samples among an evidence file's figures. It is judged by the rules of now,
+//! whatever program wrote it.
+inline void check_conclusion(const nlohmann::json& evidence, const std::string& where, Findings& findings) {
+    const std::filesystem::path source = evidence["program"]["source"].get<std::string>();
+    try {
+        const auto [holds, figures] = evidence::conclude(source.stem().string(), evidence["figures"]);
+        if (figures != evidence["figures"]) {
+            find(findings, where, "its figures do not follow from its samples", "run its program again");
+        }
+        if (holds != evidence["holds"]) {
+            find(findings, where,
+                 std::string("its samples ") + (holds ? "show" : "do not show") +
+                     " its claim, but /holds says otherwise",
+                 "run its program again");
+        }
+    } catch (const std::exception& error) {
+        find(findings, where, "its samples are not those of its program: " + std::string(error.what()),
+             "run its program again");
+    }
+}
+
+//! Finds what is missing from an evidence file, of another form, or does not follow from its samples.
 inline void check_evidence(const nlohmann::json& evidence, const std::string& where, Findings& findings) {
     if (evidence.is_discarded()) return find(findings, where, "it is not JSON", "run its program again");
+    const std::size_t before = findings.size();
     using Type = nlohmann::json::value_t;
     struct Field {
         const char *pointer, *form;
@@ -53,7 +78,7 @@ inline void check_evidence(const nlohmann::json& evidence, const std::string& wh
         {"/program/xxh3", "that program's XXH3-64, 16 hexadecimal digits", Type::string, "[0-9a-f]{16}"},
         {"/model/file", "the model's file", Type::string},
         {"/model/xxh3", "its XXH3-64, 16 hexadecimal digits", Type::string, "[0-9a-f]{16}"},
-        {"/figures", "what was measured", Type::object},
+        {"/figures", "what was measured: samples, and what sums them up", Type::object},
     };
     for (const Field& field : fields) {
         const nlohmann::json::json_pointer at(field.pointer);
@@ -66,6 +91,7 @@ inline void check_evidence(const nlohmann::json& evidence, const std::string& wh
                  "run its program again");
         }
     }
+    if (findings.size() == before) check_conclusion(evidence, where, findings);
 }
 
 }  // namespace sluice::contracts

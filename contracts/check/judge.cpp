@@ -5,9 +5,11 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
+#include <string_view>
 
 #include "evidence.hpp"
 #include "files.hpp"
+#include "history.hpp"
 #include "sluice/core/hash.hpp"
 #include "sluice/io/mapped_file.hpp"
 
@@ -30,6 +32,17 @@ bool names(const std::string& text, const std::string& wanted) {
     return false;
 }
 
+//! Whether a name of a falsifier's policies is that of this policy, or stands for it: a * is any text.
+bool stands_for(std::string_view name, std::string_view policy) {
+    const std::size_t star = name.find('*');
+    if (star == name.npos) return name == policy;
+    if (policy.substr(0, star) != name.substr(0, star)) return false;
+    for (std::size_t i = star; i <= policy.size(); ++i) {
+        if (stands_for(name.substr(star + 1), policy.substr(i))) return true;
+    }
+    return false;
+}
+
 class Judge {
 public:
     Judge(const Records& records, std::filesystem::path directory, std::filesystem::path source, bool is_strict,
@@ -38,11 +51,9 @@ public:
           evidence_(std::move(directory) / "evidence"),
           source_(std::move(source)),
           is_strict_(is_strict),
-          findings_(findings) {
-        for (const LawRecord& record : records.laws) subjects_.insert(record.subject);
-    }
+          findings_(findings) {}
 
-    Findings skipped;
+    Findings skipped, notes;
 
     Verdict verdict(const Contract& contract, const Falsifier& f) {
         const std::size_t before = findings_.size();
@@ -109,6 +120,9 @@ private:
             was_run = true;
             if (!record.passed) {
                 found("the law " + law + " fails on " + record.subject, "run ctest -L law for the case");
+            } else if (record.expectations == 0) {
+                found("the law " + law + " states nothing that could fail on " + record.subject,
+                      "let its cases expect something");
             } else if (!record.case_passed) {
                 unsure_cases_.insert(record.test_case);
             }
@@ -127,37 +141,42 @@ private:
     void check_runs(const std::string& law, const Falsifier& f) {
         constexpr int enough = 1000;
         const bool is_excused = names(f.few_cases_because, law);
-        bool was_run = false, is_short = false;
-        for (const std::string& policy : f.policies) {
-            bool is_of_concept = false, was_run_here = false;
+        bool is_short = false;
+        const std::set<std::string> policies = policies_of(concept_of(law), f);
+        for (const std::string& policy : policies) {
+            bool was_run_here = false;
             int fewest = enough;
             for (const LawRecord& record : records_.laws) {
-                if (!is_of(record, policy) || concept_of(record.law) != concept_of(law)) continue;
-                is_of_concept = true;
-                if (record.law != law) continue;
+                if (record.subject != policy || record.law != law) continue;
                 was_run_here = true;
                 if (record.passed) fewest = std::min(fewest, record.cases);
             }
-            if (is_of_concept && !was_run_here) {
+            if (!was_run_here) {
                 found("the law " + law + " did not run on " + policy, "mend the name, or register the policy");
             } else if (fewest < enough && !is_excused) {
                 found("the law " + law + " ran " + std::to_string(fewest) + " cases on " + policy + ", not " +
                           std::to_string(enough),
                       "let it run more, or name it in few_cases_because");
             }
-            was_run = was_run || is_of_concept;
             is_short = is_short || fewest < enough;
         }
-        if (!was_run) {
+        if (policies.empty()) {
             found("the law " + law + " ran on none of the policies", "name one that it must have run on");
         } else if (is_excused && !is_short) {
             found("few_cases_because names the law " + law + ", which ran enough", "leave it out");
         }
     }
 
-    //! A name is that of one policy, or the beginning of several ones.
-    bool is_of(const LawRecord& record, const std::string& policy) const {
-        return record.subject == policy || (subjects_.count(policy) == 0 && record.subject.rfind(policy, 0) == 0);
+    //! The policies of a concept that the falsifier's names stand for, all that fit.
+    std::set<std::string> policies_of(const std::string& of, const Falsifier& f) const {
+        std::set<std::string> policies;
+        for (const LawRecord& record : records_.laws) {
+            const auto is_named = [&](const std::string& name) { return stands_for(name, record.subject); };
+            if (concept_of(record.law) == of && std::any_of(f.policies.begin(), f.policies.end(), is_named)) {
+                policies.insert(record.subject);
+            }
+        }
+        return policies;
     }
 
     void check_policy(const std::string& policy, const Falsifier& f) {
@@ -165,7 +184,7 @@ private:
         for (const LawRecord& record : records_.laws) {
             if (!contains(f.laws, record.law)) continue;
             was_run = true;
-            was_run_here = was_run_here || is_of(record, policy);
+            was_run_here = was_run_here || stands_for(policy, record.subject);
         }
         if (!was_run || was_run_here) return;
         found("none of its laws ran on " + policy, "mend the name, or register the policy");
@@ -258,6 +277,14 @@ private:
             evidence["program"]["xxh3"]) {
             wrong("it was written by another program than there is now, by its hash", "run its command again");
         }
+        // Evidence is of one program and one commit. What the library does since is for a person to weigh: to run all
+        // anew after each change takes hours on an idle machine.
+        if (const int commits = library_commits_since(evidence["git_version"], source_); commits > 0) {
+            find(notes, where,
+                 std::to_string(commits) + (commits == 1 ? " commit has" : " commits have") +
+                     " changed the library since it was written",
+                 "run its command again before a release");
+        }
         if (!evidence["holds"]) wrong("the run did not show its claim", "mend what it measured");
         const std::string model_file = evidence["model"]["file"];
         const auto model = MappedFile::open(source_ / model_file);
@@ -274,7 +301,6 @@ private:
     bool is_strict_;
     Findings& findings_;
     std::string where_;
-    std::set<std::string> subjects_;  // that laws ran on
     std::set<std::string> named_laws_, named_evidence_;
     std::set<std::string> skipped_here_, unsure_cases_;  // of the falsifier in hand
 };
@@ -290,7 +316,7 @@ Judgement judge(const std::vector<Contract>& contracts, const Records& records, 
         for (const Falsifier& f : contract.falsifiers) verdicts.push_back(judge.verdict(contract, f));
     }
     if (all_were_read) judge.find_left_over();
-    return {std::move(verdicts), std::move(judge.skipped)};
+    return {std::move(verdicts), std::move(judge.skipped), std::move(judge.notes)};
 }
 
 }  // namespace sluice::contracts

@@ -21,6 +21,7 @@ struct Verdict {
 struct Judgement {
     std::vector<Verdict> verdicts;  //!< for each falsifier of each contract, in order
     Findings skipped;               //!< what could not be judged here: programs that did not run, models that are away
+    Findings notes;                 //!< what to know of evidence that is no fault: the library has changed since
 };
 
 //! `directory` holds the contracts and evidence/; `source`, the programs and models that evidence files name. If

@@ -108,6 +108,7 @@ int main(int argc, char** argv) {
     const std::string kills = "\n" + kills_of(records), tables = table_of(contracts, judgement.verdicts) + kills;
     std::cout << tables << '\n';
     for (const sluice::Status& skipped : judgement.skipped) std::cout << "SKIPPED: " << skipped.message() << '\n';
+    for (const sluice::Status& note : judgement.notes) std::cout << "NOTE: " << note.message() << '\n';
 
     // What is not shown, or did not run here, is told above: the page may show it as where all ran and nothing was
     // found.

@@ -61,7 +61,7 @@ Records read_records(const std::filesystem::path& build, Findings& findings) {
                                        record.at("killed"), record.at("test_case"), of->second.passed});
         } else {
             records.laws.push_back({record.at("law"), record.at("subject"), record.at("passed"), record.at("cases"),
-                                    record.at("test_case"), of->second.passed});
+                                    record.at("expectations"), record.at("test_case"), of->second.passed});
         }
     });
     return records;

@@ -26,6 +26,7 @@ struct LawRecord {
     std::string law, subject;
     bool passed = false;
     int cases = 0;
+    long long expectations = 0;  //!< that its cases stated: one that states none cannot fail
     std::string test_case;
     bool case_passed = false;  //!< if not, it may have ended before its last law
 };

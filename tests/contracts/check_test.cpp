@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdlib>
 #include <doctest/doctest.h>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "e2e/program.hpp"
+#include "skip.hpp"
 
 using namespace sluice::test;
 namespace fs = std::filesystem;
@@ -42,6 +44,7 @@ public:
     }
     ~Copy() { fs::remove_all(path_); }
 
+    const fs::path& path() const { return path_; }
     std::string read(const std::string& file) const {
         std::ifstream in(path_ / file);
         return {std::istreambuf_iterator<char>(in), {}};
@@ -101,7 +104,8 @@ private:
 //! One fault, and what is found.
 struct Fault {
     std::string file;
-    std::string_view from, to, found;
+    std::string_view from, to;
+    std::string found;
 };
 
 void check_faults(std::initializer_list<Fault> faults) {
@@ -204,8 +208,11 @@ TEST_CASE("contracts_check: laws that do not exist, did not run, failed, or cann
          "sums-v1.yaml:11 V1_001: the mutant 'adds one' was killed by none of this falsifier's laws; name the law that "
          "kills it\n"
          "sum.of_zero: the law belongs to no falsifier; name it in a contract"},
-        {laws, R"("cases":1000,"passed":true)", R"("cases":7,"passed":false)",
+        {laws, R"("cases":1000,"expectations":1000,"passed":true)", R"("cases":7,"expectations":7,"passed":false)",
          "sums-v1.yaml:11 V1_001: the law sum.commutes fails on add; run ctest -L law for the case"},
+        {laws, R"("cases":1000,"expectations":1000)", R"("cases":1000,"expectations":0)",
+         "sums-v1.yaml:11 V1_001: the law sum.commutes states nothing that could fail on add; let its cases expect "
+         "something"},
         {contract, "[adds one, ", "[",
          "sums-v1.yaml:11 V1_001: no mutant is named that the law sum.of_zero killed; name one, or write one"},
         {contract, "policies: [add]", "policies: [add, multiply]",
@@ -264,22 +271,9 @@ TEST_CASE("contracts_check: laws that ran few cases on a policy, with a reason a
           "sums-v1.yaml:11 V1_001: the law sum.commutes ran 999 cases on add, not 1000; let it run more, or name it in "
           "few_cases_because");
     SUBCASE("another policy, on which it ran enough, does not excuse it") {
-        copy.append(laws,
-                    R"({"law":"sum.commutes","subject":"add of pairs",)" + of_tests + R"("cases":1000,"passed":true})");
+        copy.append(laws, R"({"law":"sum.commutes","subject":"add of pairs",)" + of_tests +
+                              R"("cases":1000,"expectations":1000,"passed":true})");
         CHECK(copy.findings().find("ran 999 cases on add, not 1000") != std::string::npos);
-    }
-    SUBCASE("a name is that of one policy, or the beginning of several") {
-        copy.replace(laws, R"("cases":999)", R"("cases":1000)");
-        for (const char* law : {"sum.commutes", "sum.of_zero"}) {
-            copy.append(laws, R"({"law":")" + std::string(law) + R"(","subject":"add of pairs",)" + of_tests +
-                                  R"("cases":7,"passed":true})");
-        }
-        CHECK(copy.check().code == 0);
-        copy.replace(contract, "policies: [add]", "policies: [add of]\n    few_cases_because: sum.of_zero is dear.");
-        CHECK(
-            copy.findings() ==
-            "sums-v1.yaml:11 V1_001: the law sum.commutes ran 7 cases on add of, not 1000; let it run more, or name it "
-            "in few_cases_because");
     }
     SUBCASE("a reason excuses the laws that it names") {
         copy.replace(contract, "policies: [add]", "policies: [add]\n    few_cases_because: sum.commutes, it is dear.");
@@ -300,10 +294,49 @@ TEST_CASE("contracts_check: laws that ran few cases on a policy, with a reason a
     }
 }
 
+TEST_CASE("contracts_check: a policy's name is that policy's, and one with * stands for all that fit") {
+    const Copy copy;
+    const auto run_on = [&](const std::string& policy, const std::string& law, const std::string& count) {
+        copy.append(laws, R"({"law":")" + law + R"(","subject":")" + policy + R"(",)" + of_tests + R"("cases":)" +
+                              count + R"(,"expectations":1000,"passed":true})");
+    };
+    for (const char* law : {"sum.commutes", "sum.of_zero"}) run_on("add of pairs", law, "1000");
+    CHECK(copy.check().code == 0);
+    SUBCASE("the beginning of a name is none") {
+        copy.replace(contract, "policies: [add]", "policies: [ad]");
+        CHECK(
+            copy.findings() ==
+            "sums-v1.yaml:11 V1_001: the law sum.commutes ran on none of the policies; name one that it must have run "
+            "on\n"
+            "sums-v1.yaml:11 V1_001: the law sum.of_zero ran on none of the policies; name one that it must have run "
+            "on\n"
+            "sums-v1.yaml:11 V1_001: none of its laws ran on ad; mend the name, or register the policy");
+    }
+    SUBCASE("what stands for none is found") {
+        copy.replace(contract, "policies: [add]", "policies: [add, '*ad', 'add of *s of *']");
+        CHECK(copy.findings() ==
+              "sums-v1.yaml:11 V1_001: none of its laws ran on *ad; mend the name, or register the policy\n"
+              "sums-v1.yaml:11 V1_001: none of its laws ran on add of *s of *; mend the name, or register the policy");
+    }
+    SUBCASE("each law must have run on each that fits, and enough") {
+        run_on("add of fours", "sum.of_zero", "1000");
+        run_on("add of threes", "sum.commutes", "1000");
+        run_on("add of threes", "sum.of_zero", "7");
+        CHECK(copy.check().code == 0);  // they are not named
+        copy.replace(contract, "policies: [add]", "policies: ['a*d of *s']");
+        CHECK(
+            copy.findings() ==
+            "sums-v1.yaml:11 V1_001: the law sum.commutes did not run on add of fours; mend the name, or register the "
+            "policy\n"
+            "sums-v1.yaml:11 V1_001: the law sum.of_zero ran 7 cases on add of threes, not 1000; let it run more, or "
+            "name it in few_cases_because");
+    }
+}
+
 TEST_CASE("contracts_check: laws of several concepts each run on the policies of their own") {
     const Copy copy;
-    copy.append(laws,
-                R"({"law":"product.commutes","subject":"multiply",)" + of_tests + R"("cases":1000,"passed":true})");
+    copy.append(laws, R"({"law":"product.commutes","subject":"multiply",)" + of_tests +
+                          R"("cases":1000,"expectations":1000,"passed":true})");
     copy.append(laws, R"({"mutant":"adds","law":"product.commutes",)" + of_tests +
                           R"("killed_by":["product.commutes"],"killed":true})");
     copy.replace(contract, "sum.of_zero]", "sum.of_zero, product.commutes]");
@@ -317,8 +350,8 @@ TEST_CASE("contracts_check: laws of several concepts each run on the policies of
     copy.replace(readme, "| sum | 2 | 2 | 2 |\n| all | 2 | 2 | 2 |",
                  "| product | 1 | 1 | 1 |\n| sum | 2 | 2 | 2 |\n| all | 3 | 3 | 3 |");
     CHECK(copy.check().code == 0);
-    copy.append(laws,
-                R"({"law":"product.of_one","subject":"multiply all",)" + of_tests + R"("cases":1000,"passed":true})");
+    copy.append(laws, R"({"law":"product.of_one","subject":"multiply all",)" + of_tests +
+                          R"("cases":1000,"expectations":1000,"passed":true})");
     copy.replace(contract, "[add, multiply]", "[add, multiply, multiply all]");
     CHECK(
         copy.findings() ==
@@ -493,7 +526,8 @@ TEST_CASE("contracts_check: evidence that is missing, incomplete, for something 
         {evidence, "\"command\"", "\"cmd\"",
          "evidence/sums-v1.V1_002.json: /command is missing or is not the command that was run; run its program again"},
         {evidence, "\"figures\"", "\"numbers\"",
-         "evidence/sums-v1.V1_002.json: /figures is missing or is not what was measured; run its program again"},
+         "evidence/sums-v1.V1_002.json: /figures is missing or is not what was measured: samples, and what sums them "
+         "up; run its program again"},
         {evidence, "sums-v1", "products-v1",
          "evidence/sums-v1.V1_002.json: it is for products-v1 V1_002, but sums-v1 V1_002 names it; name the file that "
          "is for this falsifier"},
@@ -502,27 +536,27 @@ TEST_CASE("contracts_check: evidence that is missing, incomplete, for something 
          "for this falsifier"},
         {evidence, "\"version\": 1", "\"version\": 2",
          "evidence/sums-v1.V1_002.json: it is for version 2 of sums-v1; run its command again"},
-        {evidence, "A million", "Two million",
+        {evidence, "At least 9.62 sums", "At least two sums",
          "evidence/sums-v1.V1_002.json: its claim is not the statement of V1_002; state what the program claims, and "
          "run "
          "it again"},
         {evidence, "\"source\"", "\"sources\"",
          "evidence/sums-v1.V1_002.json: /program/source is missing or is not its program's source; run its program "
          "again"},
-        {evidence, "benchmarks/evidence/sums", "contracts/sums",
+        {evidence, "benchmarks/evidence/decode_rate", "contracts/decode_rate",
          "evidence/sums-v1.V1_002.json: /program/source is missing or is not its program's source; run its program "
          "again"},
-        {evidence, "cf57", "CF57",
+        {evidence, "0ae0", "0AE0",
          "evidence/sums-v1.V1_002.json: /program/xxh3 is missing or is not that program's XXH3-64, 16 hexadecimal "
          "digits; run its program again"},
-        {"benchmarks/evidence/sums.cpp", "main() {}", "main() { return 1; }",
+        {"benchmarks/evidence/decode_rate.cpp", "main() {}", "main() { return 1; }",
          "evidence/sums-v1.V1_002.json: it was written by another program than there is now, by its hash; run its "
          "command again"},
         {"benchmarks/evidence/claims.hpp", "What", "All that",
          "evidence/sums-v1.V1_002.json: it was written by another program than there is now, by its hash; run its "
          "command again"},
         {evidence, "\"holds\": true", "\"holds\": false",
-         "evidence/sums-v1.V1_002.json: the run did not show its claim; mend what it measured"},
+         "evidence/sums-v1.V1_002.json: its samples show its claim, but /holds says otherwise; run its program again"},
         {"model.bin", "weights", "other weights",
          "evidence/sums-v1.V1_002.json: the model is another than was measured, by its hash; run its command again"},
     });
@@ -533,6 +567,77 @@ TEST_CASE("contracts_check: evidence that is missing, incomplete, for something 
     CHECK(outcome.out.substr(outcome.out.rfind("|\n\n") + 3) ==
           "SKIPPED: evidence/sums-v1.V1_002.json: its model model.bin is not here to be compared by its hash; put the "
           "file there\nEvery contract holds.\n");
+}
+
+TEST_CASE("contracts_check: figures and verdicts that do not follow from the samples") {
+    const std::string file = "evidence/sums-v1.V1_002.json: ", again = "; run its program again";
+    const std::string other_sum = file + "its figures do not follow from its samples" + again;
+    const std::string not_shown = file + "its samples do not show its claim, but /holds says otherwise" + again;
+    const std::string both = other_sum + '\n' + not_shown;
+    const std::string too_few =
+        file + "its samples are not those of its program: tokens_per_second has 4 samples, not 5" + again;
+    check_faults({
+        {evidence, "\": 9.75", "\": 9.8", other_sum},   // a sum
+        {evidence, "11.25, ", "9.7, ", other_sum},      // a sample, which still shows the claim
+        {evidence, "9.75, 11.25", "9.5, 11.25", both},  // a sample that does not
+        {evidence, "9.75, 11.25", "11.25", too_few},    // the slowest sample left out
+        {evidence, "[10.5,", "[\"10.5\",",
+         file +
+             "its samples are not those of its program: [json.exception.type_error.302] type must be number, but is "
+             "string" +
+             again},
+        {evidence, "\"tokens_per_second", "\"tokens_each_second",
+         file +
+             "its samples are not those of its program: [json.exception.out_of_range.403] key 'tokens_per_second' "
+             "not found" +
+             again},
+    });
+    SUBCASE("of a program that is not known") {
+        const Copy copy;
+        copy.replace(evidence, "evidence/decode_rate", "evidence/sums");
+        CHECK(copy.findings() ==
+              file + "its samples are not those of its program: no claim is known of the program sums" + again);
+    }
+    SUBCASE("a run that did not show its claim, and says so") {
+        const Copy copy;
+        copy.replace(evidence, "9.75, 11.25", "9.5, 11.25");
+        copy.replace(evidence, "\": 9.75", "\": 9.5");
+        CHECK(copy.findings() == not_shown);
+        copy.replace(evidence, "\"holds\": true", "\"holds\": false");
+        CHECK(copy.findings() == file + "the run did not show its claim; mend what it measured");
+    }
+}
+
+TEST_CASE("contracts_check: how often the library has changed since a run is told, and is no finding") {
+    const Copy copy;
+    const auto git = [&](const std::string& command) {
+        const std::string in_copy = "git -C '" + copy.path().string() + "' ";
+        return std::system((in_copy + command + " >'" + (copy.path() / "said").string() + "' 2>/dev/null").c_str()) ==
+               0;
+    };
+    const auto commit = [&] {
+        return git("add -A") && git("-c user.name=Somebody -c user.email=somebody@example.com commit -q -m Something");
+    };
+    if (!git("init -q")) return skip("there is no git");
+    REQUIRE(commit());
+    REQUIRE(git("rev-parse HEAD"));
+    copy.replace(evidence, "0123456", copy.read("said").substr(0, 10));
+    fs::create_directory(copy.path() / "include");
+    const auto told = [&] {
+        const Outcome outcome = copy.check({"--strict"});
+        CHECK(outcome.code == 0);
+        return outcome.out.substr(outcome.out.rfind("|\n\n") + 3);
+    };
+    REQUIRE(commit());  // of the evidence alone
+    CHECK(told() == "Every contract holds.\n");
+    copy.write("include/sum.hpp", "1");
+    REQUIRE(commit());
+    CHECK(told() ==
+          "NOTE: evidence/sums-v1.V1_002.json: 1 commit has changed the library since it was written; run its command "
+          "again before a release\nEvery contract holds.\n");
+    copy.write("include/sum.hpp", "2");
+    REQUIRE(commit());
+    CHECK(told().starts_with("NOTE: evidence/sums-v1.V1_002.json: 2 commits have changed the library"));
 }
 
 TEST_CASE("contracts_check: the page's table must be the one that is found, and can be written") {
@@ -564,7 +669,7 @@ TEST_CASE(
           "sums-v1.yaml:11 V1_001: no test case 'sum: 1 + 2' ran in this build; mend the name, or run ctest\n"
           "sums-v1.yaml:11 V1_001: the mutant 'adds one' was killed by none of this falsifier's laws; name the law "
           "that kills it\n"
-          "evidence/sums-v1.V1_002.json: the run did not show its claim; mend what it measured\n"
+          "evidence/sums-v1.V1_002.json: its samples show its claim, but /holds says otherwise; run its program again\n"
           "sum.of_zero: the law belongs to no falsifier; name it in a contract");
     const std::string table = copy.check().out;
     CHECK(table.find("V1_001 | 2 laws, 1 test | 2 mutants |  | **not shown** |") != table.npos);

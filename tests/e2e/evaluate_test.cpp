@@ -154,7 +154,7 @@ TEST_CASE("evaluate: what it cannot do leaves no file, and the old one as it was
         std::string ids, says;
     };
     const std::vector<Case> cases = {
-        {"[1, 99999]", "token 99999 is not in the vocabulary of 2048"},
+        {"[1, 2048]", "token 2048 is not in the vocabulary of 2048"},
         {"[]", "prompt: is empty; give at least one token"},
         {"", "token ids: byte 0: '[' expected; give a JSON array such as [9707, 11, 1879]"},
         {"[1, x]", "token ids: byte 4: a token id expected"},

@@ -32,11 +32,11 @@ const Law breaks_at_seven{"harness.not_seven", "No seed is seven.", [](Case& c) 
                               c.near("seed", static_cast<double>(c.seed()) + (c.seed() == 7 ? 0.25 : 0.0),
                                      static_cast<double>(c.seed()), {0.0, 0.125});
                           }};
-const Law always_kept{"harness.kept", "Whatever \"it\" is.", [](Case&) {}, 20};
+const Law always_kept{"harness.kept", "Whatever \"it\" is.", [](Case&) {}, 20};  // states no expectation
 
 //! The reason why this check fails in its first case, or "".
 std::string reason(std::function<void(Case&)> check) {
-    const auto failure = run_case({"harness.reason", "", std::move(check)}, 1);
+    const auto failure = run_case({"harness.reason", "", std::move(check)}, 1).failure;
     return failure ? failure->reason : "";
 }
 
@@ -137,6 +137,23 @@ TEST_CASE("harness: the expectations hold and fail where they should, and say bo
     CHECK(show(std::vector<ExpertChoice>{{3, 0.5F}}) == "{0.5 x expert 3}");
 }
 
+TEST_CASE("harness: the expectations of all cases are counted, each element of a row as one") {
+    const auto stated = [](std::function<void(Case&)> check) {
+        return run_law({"harness.counted", "", std::move(check), 10}, "P", 1).expectations;
+    };
+    const std::vector<float> floats = {1.0F, 2.0F};
+    const std::vector<double> doubles = {1.0, 2.0};
+    CHECK(stated([](Case&) {}) == 0);
+    CHECK(stated([](Case& c) { c.given("n", c.integer(0, 9)); }) == 0);
+    CHECK(stated([](Case& c) { c.expect(true, ""); }) == 10);
+    CHECK(stated([](Case& c) { c.equal("n", 2, 2); }) == 10);
+    CHECK(stated([](Case& c) { c.between("x", 1, 0, 2); }) == 10);
+    CHECK(stated([](Case& c) { c.near("x", 1.0, 1.0, {}); }) == 10);
+    CHECK(stated([&](Case& c) { c.near("y", floats, doubles, doubles, {}); }) == 30);  // and their number
+    CHECK(stated([&](Case& c) { c.same_bits("z", floats, floats); }) == 30);
+    CHECK(stated([](Case& c) { c.expect(c.seed() < 3, "three"); }) == 3);  // the broken one, too
+}
+
 TEST_CASE("harness: the same seed draws the same, another seed others") {
     Draws a(5), same(5), other(6);
     const auto first = a.hostile_logits(100), second = same.hostile_logits(100);
@@ -217,6 +234,7 @@ TEST_CASE("harness: the runs leave records that parse") {
                                        {"program", program},
                                        {"test_case", test_case},
                                        {"cases", 20},
+                                       {"expectations", 0},
                                        {"passed", true},
                                        {"seed", 1}});
     CHECK(records[1] == nlohmann::json{{"mutant", "is seven"},

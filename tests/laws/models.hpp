@@ -10,7 +10,7 @@
 
 namespace sluice::test {
 
-//! A trained model: a few cases a law.
+//! A trained model: a few cases per law.
 inline constexpr const char* story_model = SLUICE_SOURCE_DIR "/samples/models/story-Q4_K_M.gguf";
 
 //! So small that a law can run its thousand cases.

@@ -77,13 +77,11 @@ inline std::vector<float> activation_input(Case& c, std::size_t n) {
     return x;
 }
 
-//! The blocks whose numbers do not count as zero: magnitude 1e-36 and more.
 inline float largest_of_block(std::span<const float> x, std::size_t block, std::size_t n) {
     float largest = 0.0F;
     for (const float v : x.subspan(block * n, n)) largest = std::max(largest, std::fabs(v));
     return largest;
 }
-inline constexpr float smallest_activation = 1e-36F;
 
 }  // namespace detail
 
@@ -98,7 +96,8 @@ inline std::vector<Law> activation_law_list(const detail::AnyQuantizer& q) {
              for (std::size_t i = 0; i < x.size(); ++i) {
                  const double d = row.scales[i / q.n];
                  const double allowed = std::fabs(d) * tolerance::activation_steps;
-                 c.near("x[" + to_text(i) + "]", d * row.levels[i], x[i], {0.0, allowed + smallest_activation});
+                 c.near("x[" + to_text(i) + "]", d * row.levels[i], x[i],
+                        {0.0, allowed + tolerance::smallest_activation});
              }
          }},
         {"activation.largest_is_127", "The largest level of a block is 127 or -127, unless the block counts as zero.",
@@ -108,7 +107,7 @@ inline std::vector<Law> activation_law_list(const detail::AnyQuantizer& q) {
              for (std::size_t b = 0; b < x.size() / q.n; ++b) {
                  int largest = 0;
                  for (std::size_t i = b * q.n; i < (b + 1) * q.n; ++i) largest = std::max(largest, std::abs(levels[i]));
-                 const bool zero = largest_of_block(x, b, q.n) < smallest_activation;
+                 const bool zero = largest_of_block(x, b, q.n) < tolerance::smallest_activation;
                  c.equal("largest level of block " + to_text(b), largest, zero ? 0 : 127);
              }
          }},

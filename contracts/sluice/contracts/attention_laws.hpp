@@ -349,7 +349,7 @@ inline std::vector<Law> attention_law_list(const detail::AttentionKind& kind) {
                          highest = std::max(highest, v);
                      }
                  }
-                 const double slack = 1e-5 * std::max(std::fabs(lowest), std::fabs(highest));
+                 const double slack = tolerance::mixed_beyond * std::max(std::fabs(lowest), std::fabs(highest));
                  for (const float y : got) c.between<double>(head_name(r, h), y, lowest - slack, highest + slack);
              });
          }},

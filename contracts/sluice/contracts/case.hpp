@@ -45,18 +45,24 @@ public:
     }
     const std::string& inputs() const { return given_; }
 
+    //! How often an expectation was stated so far: a check that states none cannot fail.
+    std::size_t expectations() const { return expectations_; }
+
     void expect(bool holds, std::string_view what) const {
+        ++expectations_;
         if (!holds) throw Broken{std::string(what)};
     }
 
     template <class T>
     void equal(std::string_view what, const T& got, const std::type_identity_t<T>& expected) const {
+        ++expectations_;
         if (!(got == expected)) broken(what, show(got), show(expected));
     }
 
     //! lowest <= got <= highest, which NaN is not.
     template <class T>
     void between(std::string_view what, T got, std::type_identity_t<T> lowest, std::type_identity_t<T> highest) const {
+        ++expectations_;
         if (!(lowest <= got && got <= highest)) broken(what, show(got), show(lowest) + " to " + show(highest));
     }
 
@@ -77,6 +83,7 @@ public:
     void same_bits(std::string_view what, std::span<const float> got, std::span<const float> expected) const {
         equal("length of " + std::string(what), got.size(), expected.size());
         for (std::size_t i = 0; i < got.size(); ++i) {
+            ++expectations_;
             if (!contracts::same_bits(got[i], expected[i])) {
                 broken(element(what, i), show(got[i]), "the bits of " + show(expected[i]));
             }
@@ -92,11 +99,13 @@ private:
         return std::string(what) + "[" + to_text(i) + "]";
     }
 
-    static void within(std::string_view what, double got, double expected, double error) {
+    void within(std::string_view what, double got, double expected, double error) const {
+        ++expectations_;
         if (!(std::fabs(got - expected) <= error)) broken(what, show(got), show(expected) + " within " + show(error));
     }
 
     std::string given_;
+    mutable std::size_t expectations_ = 0;  // a count, not a part of the case
 };
 
 }  // namespace sluice::contracts

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sluice/contracts/case.hpp"
@@ -44,10 +45,11 @@ struct Failure {
 //! What came of running a law on a policy.
 struct Verdict {
     std::string_view law, statement;
-    std::string subject;      //!< the policy
-    std::uint64_t seed = 0;   //!< of the first case
-    std::size_t cases = 0;    //!< that were run, the failed one included
-    double milliseconds = 0;  //!< that they took
+    std::string subject;           //!< the policy
+    std::uint64_t seed = 0;        //!< of the first case
+    std::size_t cases = 0;         //!< that were run, the failed one included
+    std::size_t expectations = 0;  //!< that they stated
+    double milliseconds = 0;       //!< that they took
     std::optional<Failure> failure;
 
     bool passed() const { return !failure; }
@@ -62,28 +64,41 @@ struct Verdict {
     }
 };
 
-//! One case; its failure, if it has one. An exception that leaves the policy is a failure, but for CannotBegin.
-inline std::optional<Failure> run_case(const Law& law, std::uint64_t seed) {
+//! What came of one case.
+struct CaseOutcome {
+    std::optional<Failure> failure;
+    std::size_t expectations = 0;  //!< that it stated
+};
+
+//! One case. An exception that leaves the policy is a failure, but for CannotBegin.
+inline CaseOutcome run_case(const Law& law, std::uint64_t seed) {
     Case c(seed);
+    const auto failed = [&](std::string reason) {
+        return CaseOutcome{Failure{seed, std::move(reason), c.inputs()}, c.expectations()};
+    };
     try {
         law.check(c);
-        return std::nullopt;
+        return {std::nullopt, c.expectations()};
     } catch (const Broken& broken) {
-        return Failure{seed, broken.message, c.inputs()};
+        return failed(broken.message);
     } catch (const CannotBegin&) {
         throw;
     } catch (const std::exception& thrown) {
-        return Failure{seed, std::string("it threw ") + thrown.what(), c.inputs()};
+        return failed(std::string("it threw ") + thrown.what());
     } catch (...) {
-        return Failure{seed, "it threw what is no std::exception", c.inputs()};
+        return failed("it threw what is no std::exception");
     }
 }
 
 //! The law's cases with the seeds from `seed` on, up to the first failure.
 inline Verdict run_law(const Law& law, std::string_view subject, std::uint64_t seed) {
-    Verdict verdict{law.id, law.statement, std::string(subject), seed, 0, 0.0, std::nullopt};
+    Verdict verdict{law.id, law.statement, std::string(subject), seed, 0, 0, 0.0, std::nullopt};
     const auto start = std::chrono::steady_clock::now();
-    while (verdict.cases < law.cases && verdict.passed()) verdict.failure = run_case(law, seed + verdict.cases++);
+    while (verdict.cases < law.cases && verdict.passed()) {
+        CaseOutcome outcome = run_case(law, seed + verdict.cases++);
+        verdict.failure = std::move(outcome.failure);
+        verdict.expectations += outcome.expectations;
+    }
     verdict.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
     return verdict;
 }

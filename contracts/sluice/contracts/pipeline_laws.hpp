@@ -145,7 +145,7 @@ inline std::vector<Law> pipeline_law_list(const OpenPipeline& open, std::size_t 
              c.equal("rows computed at each event", sink.rows, expected);
          },
          cases},
-        {"pipeline.one_row_a_token",
+        {"pipeline.one_row_per_token",
          "A token costs one row, also in a conversation that goes on: nothing is done again.",
          [=](Case& c) {
              std::vector<Token> prompt = begin(c);
@@ -268,7 +268,7 @@ inline std::vector<Law> pipeline_law_list(const OpenPipeline& open, std::size_t 
                      other->tokens(c, prompt, 10, how, seed), pipe->tokens(c, prompt, 10, how, seed));
          },
          cases},
-        {"pipeline.usage_counts", "The usage counts the prompt, what the cache held of it, and one event a token.",
+        {"pipeline.usage_counts", "The usage counts the prompt, what the cache held of it, and one event per token.",
          [=](Case& c) {
              const std::vector<Token> prompt = begin(c);
              const auto count = c.integer<std::size_t>(1, 6);
@@ -332,7 +332,7 @@ inline std::vector<Law> pipeline_law_list(const OpenPipeline& open, std::size_t 
                      prompt.clear();
                      break;
                  case 1:
-                     prompt[c.integer<std::size_t>(0, prompt.size() - 1)] = c.pick({-1, vocabulary + 1000});
+                     prompt[c.integer<std::size_t>(0, prompt.size() - 1)] = c.pick({-1, vocabulary, vocabulary + 1000});
                      break;
                  default:
                      prompt.resize(context + c.integer<std::size_t>(0, 5), 7);

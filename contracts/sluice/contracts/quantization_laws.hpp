@@ -258,8 +258,8 @@ inline std::vector<Law> integer_encoding_laws(const detail::AnyFormat& format, c
          [format, layout](Case& c) {
              const std::vector<float> x = numbers_to_encode(c, format.block_size, largest_half),
                                       y = format.decode(format.encode(x));
-             // Scales, in half precision, are multiples of 2^-24.
-             const double allowed = layout.encoding_error * range_of(layout, x) + layout.largest_code * 0x1p-25;
+             const double allowed =
+                 layout.encoding_error * range_of(layout, x) + layout.largest_code * tolerance::encoded_step;
              for (std::size_t first = 0; first < x.size(); first += layout.group) {
                  double square = 0.0;
                  for (std::size_t i = first; i < first + layout.group; ++i) {
@@ -276,7 +276,8 @@ inline std::vector<Law> integer_encoding_laws(const detail::AnyFormat& format, c
                  c, format.block_size, c.pick<double>({1.0, 0x1p-130, std::numeric_limits<float>::max()}));
              double largest = 0.0;
              for (const float v : x) largest = std::max(largest, std::fabs(static_cast<double>(v)));
-             const double allowed = largest == 0.0 ? 0.0 : 1.25 * largest + 0x1p-16;
+             constexpr Tolerance bound = tolerance::encoded_bound;
+             const double allowed = largest == 0.0 ? 0.0 : bound.relative * largest + bound.absolute;
              for (const float y : format.decode(format.encode(x))) c.between<double>("number", y, -allowed, allowed);
          }},
         {"quantization.bad_numbers_show", "A number that is infinite or NaN makes its block NaN.",

@@ -25,12 +25,12 @@ namespace sluice::contracts {
 //! Which formats the matrices of a random model have.
 enum class RandomFormats {
     floats,  //!< what a computation in double precision can be compared with
-    all,     //!< of blocks, too
+    all,     //!< every format of the library: floats, blocks of 32 or, in a few models, which are dear, of 256
 };
-using FormatsOfRandomModels = quant::OneOf<quant::F32, quant::F16, quant::BF16, quant::Q8_0, quant::Q4_0>;
 
-//! A file in memory. Each matrix is in another format; the base of the rotary embedding is none of the usual ones and
-//! may be scaled, and the q/k norms are far from one: what a program may not assume, it cannot get right by chance.
+//! A file in memory. Each matrix is in another format; the epsilon of the norms and the base of the rotary embedding
+//! are none of the usual ones, the latter may be scaled, and the q/k norms are far from one: what a program may not
+//! assume, it cannot get right by chance.
 class RandomModel {
 public:
     //! Parts that another file of another architecture would have, or that are damaged.
@@ -41,18 +41,22 @@ public:
 
     explicit RandomModel(Case& c, RandomFormats formats = RandomFormats::floats) : RandomModel(c, Oddity(), formats) {}
     RandomModel(Case& c, Oddity odd, RandomFormats formats = RandomFormats::floats)
-        : draws_(c), odd_(std::move(odd)), of_blocks_(formats == RandomFormats::all && c.chance(0.5)) {
-        const auto heads_per_key = c.integer<std::uint32_t>(1, 3), kv_heads = c.integer<std::uint32_t>(1, 2);
-        const std::uint32_t hidden = of_blocks_ ? c.pick({32U, 64U}) : c.pick({16U, 24U, 40U});
-        const std::uint32_t head_dim = of_blocks_ ? 32U : c.pick({16U, 32U});
-        const std::uint32_t heads = heads_per_key * kv_heads, ff = of_blocks_ ? 32U : c.pick({8U, 24U});
-        const auto layers = c.integer<std::uint32_t>(1, 2), experts = c.integer<std::uint32_t>(3, 6);
+        : draws_(c), odd_(std::move(odd)), block_(formats == RandomFormats::all ? block(c) : 1) {
+        const bool wide = block_ == 256;  // all rows are: the sums of the heads, too
+        const auto kv_heads = c.integer<std::uint32_t>(1, 2);
+        const std::uint32_t heads = wide ? 2U : kv_heads * c.integer<std::uint32_t>(1, 3);
+        const std::uint32_t head_dim = wide ? 128U : block_ == 32 ? 32U : c.pick({16U, 32U});
+        const std::uint32_t hidden = wide ? 256U : block_ == 32 ? c.pick({32U, 64U}) : c.pick({16U, 24U, 40U});
+        const std::uint32_t ff = block_ > 1 ? block_ : c.pick({8U, 24U});
+        const auto layers = c.integer<std::uint32_t>(1, 2), experts = c.integer<std::uint32_t>(3, wide ? 4 : 6);
         const auto theta =
             static_cast<float>(std::pow(10.0, c.pick({c.real(2.0, 3.5), c.real(4.5, 5.5), c.real(6.2, 6.8)})));
+        const auto eps = static_cast<float>(std::pow(10.0, c.real(-6.0, -1.0)));
         const auto used = c.integer<std::uint32_t>(2, experts - 1);
         c.given("layers, hidden, heads, kv_heads, head_dim, experts, used, ff",
                 std::vector{layers, hidden, heads, kv_heads, head_dim, experts, used, ff});
         c.given("rotary base", theta);
+        c.given("epsilon", eps);
 
         set("block_count", layers);
         set("embedding_length", hidden);
@@ -64,7 +68,7 @@ public:
         set("expert_used_count", used);
         set("expert_feed_forward_length", ff);
         set("context_length", std::uint32_t{64});
-        set("attention.layer_norm_rms_epsilon", 1e-6F);
+        set("attention.layer_norm_rms_epsilon", eps);
         set("rope.freq_base", theta);
         if (c.chance(0.4)) scale_rope(c);
         layout_.set("general.architecture", odd_.architecture);
@@ -84,7 +88,9 @@ public:
             matrix(block + "ffn_gate_exps", {hidden, ff, experts});
             matrix(block + "ffn_up_exps", {hidden, ff, experts});
             matrix(block + "ffn_down_exps", {ff, hidden, experts}, 4.0,
-                   i == 0 ? (of_blocks_ ? quant::Format::Q4_0 : quant::Format::F16) : quant::Format::BF16);
+                   i > 0         ? quant::Format::BF16
+                   : block_ == 1 ? quant::Format::F16
+                                 : format());
         }
         norm("output_norm", hidden);
         matrix("output", {hidden, vocab});
@@ -109,6 +115,21 @@ public:
     }
 
 private:
+    //! How many numbers a block of the file's formats has.
+    static std::uint32_t block(Case& c) { return c.chance(0.5) ? 1U : c.chance(0.97) ? 32U : 256U; }
+
+    quant::Format format() {
+        using quant::Format;
+        switch (block_) {
+            case 1:
+                return draws_.pick({Format::F32, Format::F16, Format::BF16});
+            case 32:
+                return draws_.pick({Format::Q8_0, Format::Q4_0, Format::Q5_0, Format::F16});
+            default:
+                return draws_.pick({Format::Q4_K, Format::Q5_K, Format::Q6_K, Format::Q8_0});
+        }
+    }
+
     template <class T>
     void set(const std::string& key, T value) {
         layout_.set(odd_.architecture + "." + key, value);
@@ -132,18 +153,16 @@ private:
         add(name, quant::Format::F32, {size}, Draws::floats(size, [&] { return draws_.real(0.3, 2.5); }));
     }
     void matrix(const std::string& name, const std::vector<std::uint64_t>& shape, double gain = 1.0,
-                std::optional<quant::Format> format = {}) {
+                std::optional<quant::Format> fixed = {}) {
         const auto size = std::accumulate(shape.begin(), shape.end(), std::uint64_t{1}, std::multiplies<>());
-        using quant::Format;
-        const Format drawn = of_blocks_ ? draws_.pick({Format::Q8_0, Format::Q4_0, Format::F16})
-                                        : draws_.pick({Format::F32, Format::F16, Format::BF16});
-        add(name, format.value_or(drawn), shape, draws_.normals(size, gain / std::sqrt(static_cast<double>(shape[0]))));
+        const quant::Format drawn = fixed ? *fixed : format();  // before the values, on every compiler
+        add(name, drawn, shape, draws_.normals(size, gain / std::sqrt(static_cast<double>(shape[0]))));
     }
     void add(const std::string& name, quant::Format format, const std::vector<std::uint64_t>& shape,
              const std::vector<float>& values) {
         if (name == odd_.left_out) return;
         layout_.add_tensor(name + ".weight", format, shape);
-        FormatsOfRandomModels::visit(format, [&]<class F>() {
+        quant::Any::visit(format, [&]<class F>() {
             std::vector<std::byte>& bytes = tensors_.emplace_back(quant::row_bytes<F>(values.size()));
             quant::encode_row<F>(values.data(), values.size(), bytes.data());
         });
@@ -151,7 +170,7 @@ private:
 
     Case& draws_;
     Oddity odd_;
-    bool of_blocks_;
+    std::uint32_t block_;
     gguf::Layout layout_;
     std::vector<std::vector<std::byte>> tensors_;
     std::vector<std::byte> bytes_;

@@ -61,13 +61,14 @@ inline std::string this_program() {
     return std::filesystem::read_symlink("/proc/self/exe", unknown).string();
 }
 
-//! {"law", "statement", "concept", "subject", "program", "test_case", "cases", "passed", "seed", "milliseconds"}; of a
-//! failed one also "failed_seed" and "reason".
+//! {"law", "statement", "concept", "subject", "program", "test_case", "cases", "expectations", "passed", "seed",
+//! "milliseconds"}; of a failed one also "failed_seed" and "reason".
 inline std::string record_of(const Verdict& verdict, std::string_view test_case) {
     JsonLine line;
     line.text("law", verdict.law).text("statement", verdict.statement).text("concept", concept_of(verdict.law));
     line.text("subject", verdict.subject).text("program", this_program()).text("test_case", test_case);
-    line.number("cases", verdict.cases).truth("passed", verdict.passed()).number("seed", verdict.seed);
+    line.number("cases", verdict.cases).number("expectations", verdict.expectations);
+    line.truth("passed", verdict.passed()).number("seed", verdict.seed);
     line.number("milliseconds", verdict.milliseconds);
     if (verdict.failure) line.number("failed_seed", verdict.failure->seed).text("reason", verdict.failure->reason);
     return line.end();

@@ -296,9 +296,11 @@ inline std::vector<Law> sampler_law_list(const MakeSampler& make) {
          }},
         {"sampler.refuses_bad_parameters", "A parameter out of its range is an error when the sampler is made.",
          [make](Case& c) {
-             const float bad = c.pick({not_a_number, -1.0F, plus_infinity, -plus_infinity});
+             const float bad = c.pick({not_a_number, -1.0F, plus_infinity, -plus_infinity}),
+                         no_number = c.pick({not_a_number, plus_infinity, -plus_infinity});
              SamplingParams params;
-             switch (c.integer(0, 4)) {
+             const int parameter = c.integer(0, 8);
+             switch (parameter) {
                  case 0:
                      params.temperature = bad;
                      break;
@@ -311,10 +313,33 @@ inline std::vector<Law> sampler_law_list(const MakeSampler& make) {
                  case 3:
                      params.repetition_penalty = bad;
                      break;
+                 case 4:
+                     params.repeat_last_n = c.pick({-2, -1000});
+                     break;
+                 case 5:
+                     params.top_p = not_a_number;  // all numbers are legal, and off outside (0, 1)
+                     break;
+                 case 6:
+                     params.presence_penalty = no_number;
+                     break;
+                 case 7:
+                     params.frequency_penalty = no_number;
+                     break;
                  default:
-                     params.repeat_last_n = -2;
+                     params.logit_bias = {
+                         {0, 1.0F},
+                         c.pick({TokenBias{-1, 1.0F}, TokenBias{0, not_a_number}, TokenBias{0, plus_infinity}})};
              }
-             c.given("bad number", bad);
+             constexpr std::string_view names[] = {"temperature",
+                                                   "top_k",
+                                                   "min_p",
+                                                   "repetition_penalty",
+                                                   "repeat_last_n",
+                                                   "top_p",
+                                                   "presence_penalty",
+                                                   "frequency_penalty",
+                                                   "logit_bias"};
+             c.given("bad parameter", names[parameter]);
              c.expect(!make(params).ok(), "a bad parameter is accepted");
          }},
     };

@@ -26,6 +26,24 @@
 
 namespace sluice::contracts {
 
+namespace detail {
+
+//! The law that a penalty takes no token that there is not, the id one past the end included.
+inline Law foreign_history_is_error(std::string_view id, const DrawStage& draw) {
+    return {id, "A token of the window outside the vocabulary is an error.", [draw](Case& c) {
+                const std::vector<float> row = masked_logits(c);
+                std::vector<Token> history = token_history(c, row.size());
+                const auto vocabulary = static_cast<Token>(row.size());
+                const Token foreign =
+                    c.pick({-1, vocabulary, std::numeric_limits<Token>::max(), std::numeric_limits<Token>::min()});
+                c.given("behind them", foreign);
+                history.push_back(foreign);
+                c.expect(!narrow(c, row, history, draw(c, row.size())).ok(), "a foreign token is accepted");
+            }};
+}
+
+}  // namespace detail
+
 //! Of a stage Stage(penalty, repeat_last_n).
 inline std::vector<Law> repetition_penalty_law_list(detail::MakeStage<float, std::int32_t> stage) {
     using namespace detail;
@@ -90,15 +108,7 @@ inline std::vector<Law> repetition_penalty_law_list(detail::MakeStage<float, std
              }
          },
          1},
-        {"repetition_penalty.foreign_history_is_error", "A token of the window outside the vocabulary is an error.",
-         [=](Case& c) {
-             const std::vector<float> row = masked_logits(c);
-             const auto vocabulary = static_cast<Token>(row.size());
-             const std::vector<Token> history = {
-                 c.pick({-1, vocabulary, std::numeric_limits<Token>::max(), std::numeric_limits<Token>::min()})};
-             c.given("history", history);
-             c.expect(!narrow(c, row, history, stage(penalty(c), -1)).ok(), "a foreign token is accepted");
-         }},
+        foreign_history_is_error("repetition_penalty.foreign_history_is_error", draw),
         {"repetition_penalty.refuses_bad_parameters",
          "A penalty that is no positive finite number, and a window below -1, are refused.",
          [stage](Case& c) {
@@ -150,6 +160,7 @@ inline std::vector<Law> presence_frequency_law_list(detail::MakeStage<float, flo
              expect_refused(c, "window", -2, stage(0.0F, 0.0F, -2));
              c.expect(accepts(stage(-2.0F, 2.0F, -1)), "good parameters are refused");
          }},
+        foreign_history_is_error("presence_frequency.foreign_history_is_error", draw),
         nothing_stays("presence_frequency.nothing_stays", draw),
         bad_logits_stay_errors("presence_frequency.bad_logits_stay_errors", draw),
     };
@@ -187,7 +198,8 @@ inline std::vector<Law> logit_bias_law_list(detail::MakeStage<std::vector<TokenB
         {"logit_bias.foreign_token_is_error", "A bias for a token outside the vocabulary is an error.",
          [stage](Case& c) {
              const std::vector<float> row = masked_logits(c);
-             const Token foreign = static_cast<Token>(row.size()) + c.integer(0, 5);
+             const Token foreign = static_cast<Token>(row.size()) + c.pick({0, 1, 1000});
+             c.given("foreign token", foreign);
              c.expect(!narrow(c, row, {}, stage({{foreign, 1.0F}})).ok(), "a foreign token is accepted");
          }},
         {"logit_bias.refuses_bad_parameters", "A bias of NaN or +inf and a negative token are refused.",

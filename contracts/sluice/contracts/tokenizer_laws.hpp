@@ -220,8 +220,8 @@ inline std::vector<Law> tokenizer_law_list(const std::shared_ptr<const detail::A
         {"tokenizer.foreign_ids", "An id outside the vocabulary has no bytes and is no control token.",
          [=](Case& c) {
              const auto size = static_cast<Token>(tokenizer->vocab_size);
-             const Token foreign = c.chance(0.5) ? c.integer(size, std::numeric_limits<Token>::max())
-                                                 : c.integer(std::numeric_limits<Token>::min(), -1);
+             const Token foreign = c.pick({size, -1, c.integer(size, std::numeric_limits<Token>::max()),
+                                           c.integer(std::numeric_limits<Token>::min(), -1)});
              c.given("id", foreign);
              c.equal("piece", tokenizer->piece(foreign), std::string_view());
              c.expect(!tokenizer->is_control(foreign), "a foreign id is a control token");

@@ -55,6 +55,10 @@ inline constexpr Tolerance dot{1e-6, 1e-37};
 //! The error of a quantized activation in steps d: half a step, and the rounding of x / d, at most 127, by 2^-23.
 inline constexpr double activation_steps = 0.5 + 5e-5;
 
+//! A block of activations counts as zero where its largest magnitude x is below this: the inverse of its scale, 127 /
+//! x, would not be finite from 3.7e-37 down.
+inline constexpr float smallest_activation = 1e-36F;
+
 //! Attention's mixed value, relative to the largest |value|: up to 1024 additions in a row of 2^-24 each, which the sum
 //! of weights makes otherwise. To be multiplied by one plus a tenth of the largest sum of a score's magnitudes: a
 //! score's rounding, 2^-24 for each of up to ten steps, is the relative error of its weight.
@@ -74,6 +78,23 @@ inline constexpr Tolerance silu{1e-6, 1e-36};
 //! sum((got - truth)^2) / sum(truth^2) of a small model's logits: each operation rounds by 2^-24, an error that norms,
 //! scores and two layers carry on. A fault of the computation gives 1e-4 and more.
 inline constexpr double forward_nmse = 1e-9;
+
+//! The least distance, in probability, between an expert that is chosen and one that is not: where it is smaller, the
+//! rounding of a float softmax, see `softmax`, may choose the other, and the logits say nothing.
+inline constexpr double tied_experts = 1e-5;
+
+//! How far attention's mixed value may lie outside the visible values, relative to the largest |value|: as the weights'
+//! quotients sum to one, see `sum_to_one`.
+inline constexpr double mixed_beyond = 1e-5;
+
+//! Absolute, of a number that an integer format encodes, for each step of its code: scales in half precision are
+//! multiples of 2^-24, and rounded to them by up to half of that.
+inline constexpr double encoded_step = 0x1p-25;
+
+//! How large a number may come back from an integer format, of the largest number that went in. Relative: more than a
+//! step beyond it, which is a seventh in the coarsest code. Absolute: where scales in half precision get as coarse as
+//! 2^-24, times a code of up to some hundred.
+inline constexpr Tolerance encoded_bound{1.25, 0x1p-16};
 
 }  // namespace tolerance
 }  // namespace sluice::contracts

@@ -192,12 +192,16 @@ public:
         }
     }
 
-    // ---- Narrowing: keeps some candidates, drops the others and all masked ones. ----
+    // ---- Narrowing: keeps some candidates, drops the others and all masked ones. Those by rank or depth need a
+    // scan(), as above: without one, NaN would be dropped unnoticed. ----
 
-    //! Keeps the candidates for which keep(candidate) is true.
+    //! Keeps the candidates for which keep(candidate) is true. Scans first, if nothing has since the last change: a NaN
+    //! that is dropped would never be noticed. Errors: those of scan(); all candidates are then left.
     template <class Keep>
-    void keep_if(Keep keep) {
+    Status keep_if(Keep keep) {
+        SLUICE_TRY(scan());
         keep_in_blocks([](std::size_t) { return true; }, keep);
+        return {};
     }
 
     //! Keeps `last` and those that rank before it.

@@ -327,7 +327,8 @@ TEST_CASE("serve: tokens, text and templates") {
     CHECK(as_text.at("tokens").size() > 1);
     CHECK(server.post_json("/apply-template", {{"messages", long_chat.at("messages")}}).at("prompt") ==
           "<|im_start|>user\nTell me a story.<|im_end|>\n<|im_start|>assistant\n");
-    CHECK(server.post("/detokenize", R"({"tokens": [1, 1000000]})").status == 400);
+    CHECK(server.post("/detokenize", R"({"tokens": [1, 2047]})").status == 200);
+    CHECK(server.post("/detokenize", R"({"tokens": [1, 2048]})").status == 400);
     const Json models = Json::parse(server.client().Get("/v1/models")->body);
     CHECK(models.at("data").at(0).at("id") == "story-Q4_K_M");
     CHECK(Json::parse(server.client().Get("/props")->body).at("context") == 1024);

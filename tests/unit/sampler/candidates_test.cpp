@@ -97,7 +97,7 @@ TEST_CASE("candidates: update reaches a token by its id before and after others 
     REQUIRE(candidates.reset(logits).ok());
     const auto add_ten = [](float x) { return x + 10.0F; };
     REQUIRE(candidates.update(3, add_ten).ok());
-    candidates.keep_if([](Candidate c) { return c.id != 0; });
+    REQUIRE(candidates.keep_if([](Candidate c) { return c.id != 0; }).ok());
     REQUIRE(candidates.update(2, add_ten).ok());
     REQUIRE(candidates.update(0, add_ten).ok());  // dropped: nothing to change
     REQUIRE(candidates.size() == 3);
@@ -132,8 +132,24 @@ TEST_CASE("candidates: a stage that drops everything is an error at the next sca
     std::vector<float> logits{1.0F, 2.0F};
     Candidates candidates;
     REQUIRE(candidates.reset(logits).ok());
-    candidates.keep_if([](Candidate) { return false; });
+    REQUIRE(candidates.keep_if([](Candidate) { return false; }).ok());
     CHECK_FALSE(candidates.scan().ok());
+}
+
+TEST_CASE("candidates: keep_if drops no NaN or +inf in silence, and leaves all where it finds one") {
+    for (const float bad : {not_a_number, inf}) {
+        for (const bool was_scanned : {false, true}) {
+            std::vector<float> logits{1.0F, 3.0F, 2.0F};
+            Candidates candidates;
+            REQUIRE(candidates.reset(logits).ok());
+            if (was_scanned) REQUIRE(candidates.scan().ok());
+            REQUIRE(candidates.update(1, [bad](float) { return bad; }).ok());
+            const Status status = candidates.keep_if([](Candidate c) { return c.logit < 2.5F; });
+            REQUIRE_FALSE(status.ok());
+            CHECK(status.code() == Errc::numeric);
+            CHECK(candidates.size() == 3);
+        }
+    }
 }
 
 TEST_CASE("candidates: a vanishing or huge temperature stays a number") {

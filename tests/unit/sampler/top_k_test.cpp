@@ -45,8 +45,7 @@ TEST_CASE("top_k: narrows what an earlier stage left") {
     }
     struct OddOnly {
         Status apply(Candidates& candidates, const SampleContext&) const {
-            candidates.keep_if([](Candidate c) { return c.id % 2 == 1; });
-            return {};
+            return candidates.keep_if([](Candidate c) { return c.id % 2 == 1; });
         }
     };
     CHECK(ids(*narrow(logits, {}, OddOnly{}, TopK(30), TopK(4))) == first_ids(odd, 4));

@@ -266,7 +266,7 @@ TEST_CASE("service: n answers are queued all or not at all") {
     CHECK(served.engine().state().busy_slots == 0);
 }
 
-TEST_CASE("service: log-probabilities, one a token, streamed and not") {
+TEST_CASE("service: log-probabilities, one per token, streamed and not") {
     say("");
     const Served served;
     const Json asking = chat_with({{"seed", 4},

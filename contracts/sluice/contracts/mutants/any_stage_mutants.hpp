@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/concepts/sampler.hpp"
 #include "sluice/core/status.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/sampler/candidates.hpp"
@@ -55,8 +56,8 @@ struct TakesIndexForId : Stage {
         SLUICE_TRY(Stage::apply(numbered, context));
         std::vector<Token> kept;
         for (std::size_t i = 0; i < numbered.size(); ++i) kept.push_back(numbered.id(i));
-        candidates.keep_if([&](const Candidate& c) { return std::binary_search(kept.begin(), kept.end(), c.id); });
-        return {};
+        return candidates.keep_if(
+            [&](const Candidate& c) { return std::binary_search(kept.begin(), kept.end(), c.id); });
     }
 };
 
@@ -75,6 +76,28 @@ struct TakesHistoryForIndices : Stage {
     using Stage::Stage;
     Status apply(Candidates& candidates, SampleContext context) {
         const auto history = tokens_at(candidates, {context.history.begin(), context.history.end()});
+        context.history = history;
+        return Stage::apply(candidates, context);
+    }
+};
+
+//! Goes on where it has found a token that is not of the vocabulary.
+template <class Stage>
+struct SkipsForeignTokens : Stage {
+    using Stage::Stage;
+    Status apply(Candidates& candidates, const SampleContext& context) {
+        static_cast<void>(Stage::apply(candidates, context));
+        return {};
+    }
+};
+
+//! Takes the id one past the end of the vocabulary for one that it may skip.
+template <class Stage>
+struct SkipsOnePastEnd : Stage {
+    using Stage::Stage;
+    Status apply(Candidates& candidates, SampleContext context) {
+        std::vector<Token> history(context.history.begin(), context.history.end());
+        std::erase(history, static_cast<Token>(candidates.vocab_size()));
         context.history = history;
         return Stage::apply(candidates, context);
     }

@@ -21,12 +21,13 @@
 #include "sluice/cpu/kv_cache.hpp"
 #include "sluice/cpu/router.hpp"
 #include "sluice/pipeline/policies.hpp"
+#include "sluice/quant/sets.hpp"
 
 namespace sluice::contracts {
 
 namespace mutants {
 
-struct TrueForwardPolicies : Qwen3MoeCpu<FormatsOfRandomModels> {
+struct TrueForwardPolicies : Qwen3MoeCpu<quant::Any> {
     using KvCache = cpu::KvCacheF32;
 };
 
@@ -122,6 +123,7 @@ inline std::vector<Mutant> forward_mutants() {
         }
     };
     const auto usual_base = [](Model& model) { model.hyperparameters.rope_theta = 1e4; };
+    const auto usual_epsilon = [](Model& model) { model.hyperparameters.rms_eps = 1e-6F; };
     const auto unscaled = [](Model& model) { model.hyperparameters.rope_scaling = {}; };
     const auto first_layers_format = [](Model& model) {
         const auto format = model.weights.layers.front().experts.down.format;
@@ -158,6 +160,10 @@ inline std::vector<Mutant> forward_mutants() {
         for (Row& row : batch.rows) row.token = (row.token + vocab) % vocab;
         return batch.by(forward);
     };
+    const auto taking_one_past_end = [](AnyForward& forward, Batch batch, const ForwardSetup&) {
+        for (Row& row : batch.rows) row.token = row.token == static_cast<Token>(detail::vocab) ? 0 : row.token;
+        return batch.by(forward);
+    };
     const auto keeping = [](AnyForward& forward, Batch batch, const ForwardSetup&) {
         const bool cancelled = std::exchange(batch.cancel, nullptr) != nullptr;
         const Status status = batch.by(forward);
@@ -170,13 +176,15 @@ inline std::vector<Mutant> forward_mutants() {
         with_router(ExpertFault::weighs_alike, "adds the experts up with one weight", definition),
         on_model(no_qk_norm, "takes the weights of the q/k norm for ones", definition),
         on_model(usual_base, "takes 10000 for the rotary base of every file", definition),
+        on_model(usual_epsilon, "takes 1e-6 for the epsilon of every file", definition),
         on_model(unscaled, "forgets the scaling of the rotary embedding", definition),
         on_model(first_layers_format, "reads all down matrices in the first layer's format", definition),
         faulty(by_threads, "adds up in another order on several threads", "forward.threads_change_nothing"),
         faulty(by_batch, "adds up in another order in small batches", "forward.batches_change_nothing"),
         faulty(backwards, "gives the rows' logits backwards", "forward.wanted_rows_in_order"),
-        faulty(row_by_row, "begins a region for each row", "forward.one_region_a_pass"),
+        faulty(row_by_row, "begins a region for each row", "forward.one_region_per_pass"),
         faulty(wrapping, "wraps tokens outside the vocabulary around", "forward.refuses_what_does_not_fit"),
+        faulty(taking_one_past_end, "takes the id one past the end for token 0", "forward.refuses_what_does_not_fit"),
         faulty(keeping, "keeps the rows of a cancelled pass", "forward.cancelled_can_be_repeated"),
     };
 }

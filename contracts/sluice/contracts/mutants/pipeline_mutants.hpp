@@ -132,6 +132,14 @@ inline Answer drawing_always(AnyPipeline& pipe, const Request& asked) {
     return pipe.generate(asked.prompt, asked.options, drawing, asked.sink);
 }
 
+//! Takes the id one past the end of the vocabulary for token 0.
+inline Answer taking_one_past_end(AnyPipeline& pipe, Request asked) {
+    std::vector<Token> prompt(asked.prompt.begin(), asked.prompt.end());
+    std::replace(prompt.begin(), prompt.end(), static_cast<Token>(pipe.vocab_size()), 0);
+    asked.prompt = prompt;
+    return asked.of(pipe);
+}
+
 //! Cuts a prompt that is too long.
 inline Answer cutting_prompts(AnyPipeline& pipe, Request asked) {
     asked.prompt = asked.prompt.first(std::min(asked.prompt.size(), pipe.context() - 1));
@@ -242,7 +250,7 @@ inline std::vector<Mutant> pipeline_mutants(const std::filesystem::path& model) 
     const auto no_cache = [](Options&, AnyPipeline& pipe, Prompt) { pipe.reset(); };
     const auto length_always = [](Result& result) { result.finish_reason = FinishReason::max_tokens; };
     const auto without_cached = [](Result& result) { result.usage.prompt_tokens -= result.usage.cached_tokens; };
-    const auto row = "pipeline.one_row_a_token", reuse = "pipeline.reuse_changes_nothing",
+    const auto row = "pipeline.one_row_per_token", reuse = "pipeline.reuse_changes_nothing",
                bad = "pipeline.bad_prompts_are_errors";
     return {
         faulty(with_ear<Buffering>, "buffers events to the end", "pipeline.event_before_next_step"),
@@ -267,6 +275,7 @@ inline std::vector<Mutant> pipeline_mutants(const std::filesystem::path& model) 
         faulty(knowing_one_stop_token, "knows the first stop token only", "pipeline.finish_reasons"),
         faulty(with_options(no_stop), "ignores stop strings", "pipeline.stop_string_is_not_shown"),
         faulty(cutting_prompts, "cuts a prompt that is too long", bad),
+        faulty(taking_one_past_end, "takes the id one past the end for token 0", bad),
         faulty(with_ear<SilentAboutErrors>, "tells the sink of no error", bad),
     };
 }

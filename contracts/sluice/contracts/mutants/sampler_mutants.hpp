@@ -149,9 +149,13 @@ struct DrawsOnce {
 struct TakesWindowZeroForAll {
     static void change(SamplingParams& params) { params.repeat_last_n -= params.repeat_last_n == 0 ? 1 : 0; }
 };
-struct TakesBadForNeutral {
+//! Takes the default for a bad value of one parameter.
+template <auto parameter>
+struct TakesBadForDefault {
     static void change(SamplingParams& params) {
-        if (!(params.temperature >= 0.0F && params.temperature <= FLT_MAX)) params.temperature = 0.0F;
+        SamplingParams alone;
+        alone.*parameter = params.*parameter;
+        if (!make_standard_sampler(alone).ok()) params.*parameter = SamplingParams().*parameter;
     }
 };
 struct TemperatureOfProbabilities {
@@ -220,6 +224,10 @@ inline std::vector<Mutant> sampler_mutants() {
     const auto hopeless = "sampler.hopeless_logits_are_errors", order = "sampler.stages_in_order",
                exact = "sampler.exact_distribution", differ = "sampler.seeds_differ",
                penalties = "sampler.greedy_after_penalties", greedy = "sampler.greedy_is_arg_max";
+    const auto bad_for_default = []<auto parameter>(std::string_view name) {
+        return sampler_mutant<MutantSampler<TakesBadForDefault<parameter>>>(
+            "takes a bad " + std::string(name) + " for the default", "sampler.refuses_bad_parameters");
+    };
     return {
         sampler_mutant<MutantSampler<CountsFromOne>>("counts tokens from 1", "sampler.token_of_the_row"),
         sampler_mutant<MutantSampler<TakesMaskedForUnlikely>>("takes masked tokens for unlikely ones",
@@ -248,8 +256,15 @@ inline std::vector<Mutant> sampler_mutants() {
                                                  "sampler.each_position_draws_anew"),
         sampler_mutant<MutantSampler<TakesWindowZeroForAll>>("takes a window of 0 for all",
                                                              "sampler.neutral_parameters"),
-        sampler_mutant<MutantSampler<TakesBadForNeutral>>("takes a bad temperature for 0",
-                                                          "sampler.refuses_bad_parameters"),
+        bad_for_default.operator()<&SamplingParams::temperature>("temperature"),
+        bad_for_default.operator()<&SamplingParams::top_k>("top_k"),
+        bad_for_default.operator()<&SamplingParams::top_p>("top_p"),
+        bad_for_default.operator()<&SamplingParams::min_p>("min_p"),
+        bad_for_default.operator()<&SamplingParams::repetition_penalty>("repetition_penalty"),
+        bad_for_default.operator()<&SamplingParams::presence_penalty>("presence_penalty"),
+        bad_for_default.operator()<&SamplingParams::frequency_penalty>("frequency_penalty"),
+        bad_for_default.operator()<&SamplingParams::repeat_last_n>("repeat_last_n"),
+        bad_for_default.operator()<&SamplingParams::logit_bias>("logit_bias"),
     };
 }
 

@@ -79,8 +79,8 @@ inline Status keep_of_reversed_ties(Candidates& candidates, std::size_t count) {
                      [](const Candidate& a, const Candidate& b) { return a.logit > b.logit; });
     std::vector<Token> kept;
     for (std::size_t i = 0; i < std::min(count, ranked.size()); ++i) kept.push_back(ranked[i].id);
-    candidates.keep_if([&](const Candidate& c) { return std::find(kept.begin(), kept.end(), c.id) != kept.end(); });
-    return {};
+    return candidates.keep_if(
+        [&](const Candidate& c) { return std::find(kept.begin(), kept.end(), c.id) != kept.end(); });
 }
 
 struct TopKTieToLast : TopK {

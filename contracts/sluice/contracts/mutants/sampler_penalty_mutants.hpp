@@ -115,14 +115,6 @@ private:
     std::vector<Token> seen_;
 };
 
-struct PenaltySkippingForeignTokens : RepetitionPenalty {
-    using RepetitionPenalty::RepetitionPenalty;
-    Status apply(Candidates& candidates, const SampleContext& context) {
-        static_cast<void>(RepetitionPenalty::apply(candidates, context));
-        return {};
-    }
-};
-
 // ---- presence and frequency ----
 
 //! Changes the penalties before they are given to the true stage.
@@ -186,12 +178,19 @@ struct BiasByIndex {
     std::vector<TokenBias> biases;
 };
 
-struct BiasSkippingForeignTokens : LogitBias {
-    using LogitBias::LogitBias;
+class BiasSkippingOnePastEnd {
+public:
+    explicit BiasSkippingOnePastEnd(std::vector<TokenBias> biases) : biases_(std::move(biases)) {}
+    Status check() const { return LogitBias(biases_).check(); }
     Status apply(Candidates& candidates, const SampleContext& context) const {
-        static_cast<void>(LogitBias::apply(candidates, context));
-        return {};
+        std::vector<TokenBias> biases = biases_;
+        const auto end = static_cast<Token>(candidates.vocab_size());
+        std::erase_if(biases, [end](const TokenBias& bias) { return bias.token == end; });
+        return LogitBias(std::move(biases)).apply(candidates, context);
     }
+
+private:
+    std::vector<TokenBias> biases_;
 };
 
 }  // namespace mutants
@@ -203,7 +202,8 @@ Mutant repetition_penalty_mutant(std::string_view name, std::string_view law) {
 
 inline std::vector<Mutant> repetition_penalty_mutants() {
     using namespace mutants;
-    const auto edit = "repetition_penalty.divides_or_multiplies", bounds = "repetition_penalty.window_bounds";
+    const auto edit = "repetition_penalty.divides_or_multiplies", bounds = "repetition_penalty.window_bounds",
+               foreign = "repetition_penalty.foreign_history_is_error";
     return {
         repetition_penalty_mutant<PenaltyWhereWindowZeroIsAll>("takes a window of 0 for all",
                                                                "repetition_penalty.neutral"),
@@ -217,8 +217,8 @@ inline std::vector<Mutant> repetition_penalty_mutants() {
         repetition_penalty_mutant<PenaltyOfLongerWindow<-1>>("has a window one too short", bounds),
         repetition_penalty_mutant<PenaltyOfFirstTokens>("takes its window from the beginning",
                                                         "repetition_penalty.window_decides_winner"),
-        repetition_penalty_mutant<PenaltySkippingForeignTokens>("skips foreign tokens",
-                                                                "repetition_penalty.foreign_history_is_error"),
+        repetition_penalty_mutant<SkipsForeignTokens<RepetitionPenalty>>("skips foreign tokens", foreign),
+        repetition_penalty_mutant<SkipsOnePastEnd<RepetitionPenalty>>("skips the id one past the end", foreign),
         repetition_penalty_mutant<Unchecked<RepetitionPenalty>>("takes any penalty",
                                                                 "repetition_penalty.refuses_bad_parameters"),
         repetition_penalty_mutant<PenaltyOfShortWindow>("looks back 16 tokens at most", bounds),
@@ -237,7 +237,7 @@ Mutant presence_frequency_mutant(std::string_view name, std::string_view law) {
 
 inline std::vector<Mutant> presence_frequency_mutants() {
     using namespace mutants;
-    const auto subtracts = "presence_frequency.subtracts";
+    const auto subtracts = "presence_frequency.subtracts", foreign = "presence_frequency.foreign_history_is_error";
     return {
         presence_frequency_mutant<ChangedPresenceFrequency<PresencePerOccurrence>>(
             "takes the presence penalty for each occurrence", subtracts),
@@ -246,6 +246,8 @@ inline std::vector<Mutant> presence_frequency_mutants() {
         presence_frequency_mutant<ChangedPresenceFrequency<PenaltiesAdded>>("adds the penalties", subtracts),
         presence_frequency_mutant<Unchecked<PresenceFrequencyPenalty>>("takes any presence penalty",
                                                                        "presence_frequency.refuses_bad_parameters"),
+        presence_frequency_mutant<SkipsForeignTokens<PresenceFrequencyPenalty>>("skips foreign tokens", foreign),
+        presence_frequency_mutant<SkipsOnePastEnd<PresenceFrequencyPenalty>>("skips the id one past the end", foreign),
         presence_frequency_mutant<TakesHistoryForIndices<PresenceFrequencyPenalty>>("takes a token for an index",
                                                                                     subtracts),
         presence_frequency_mutant<WorksOnce<PresenceFrequencyPenalty>>("works once",
@@ -265,8 +267,10 @@ inline std::vector<Mutant> logit_bias_mutants() {
     return {
         logit_bias_mutant<LastBiasOnly>("takes the last of several biases alone", "logit_bias.adds"),
         logit_bias_mutant<BiasWithinBounds>("makes forbidden tokens unlikely", "logit_bias.adds"),
-        logit_bias_mutant<BiasSkippingForeignTokens>("skips biases of foreign tokens",
-                                                     "logit_bias.foreign_token_is_error"),
+        logit_bias_mutant<SkipsForeignTokens<LogitBias>>("skips biases of foreign tokens",
+                                                         "logit_bias.foreign_token_is_error"),
+        logit_bias_mutant<BiasSkippingOnePastEnd>("skips a bias of the id one past the end",
+                                                  "logit_bias.foreign_token_is_error"),
         logit_bias_mutant<BiasByIndex>("takes a token for an index", "logit_bias.adds"),
         logit_bias_mutant<Unchecked<LogitBias>>("takes any bias", "logit_bias.refuses_bad_parameters"),
         logit_bias_mutant<WorksOnce<LogitBias>>("works once", "logit_bias.nothing_stays"),

@@ -96,6 +96,11 @@ struct TokenizerWrappingIds : BpeTokenizer {
         return BpeTokenizer::piece(((token % size) + size) % size);
     }
 };
+struct TokenizerWithOneMore : BpeTokenizer {
+    std::string_view piece(Token token) const {
+        return BpeTokenizer::piece(token - (token == static_cast<Token>(vocab_size()) ? 1 : 0));
+    }
+};
 
 //! Whether a pair with a rule of this rank is merged before one to its left with a rule of that rank.
 using MergesBefore = bool (*)(std::size_t rank, std::size_t best);
@@ -254,6 +259,7 @@ inline std::vector<Mutant> tokenizer_mutants() {
         tokenizer_mutant<TokenizerBeginningTexts>("begins every text with a token", "tokenizer.adds_nothing"),
         tokenizer_mutant<TokenizerOfMoods>("leaves every third text unmerged", "tokenizer.deterministic"),
         tokenizer_mutant<TokenizerWrappingIds>("wraps foreign ids around", "tokenizer.foreign_ids"),
+        tokenizer_mutant<TokenizerWithOneMore>("has bytes for the id one past the end", "tokenizer.foreign_ids"),
     };
 }
 
