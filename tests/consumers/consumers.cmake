@@ -35,3 +35,7 @@ set(name "consumer: the README shows this very program")
 add_test(NAME ${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/check_readme.sh ${PROJECT_SOURCE_DIR}/README.md
                               ${CMAKE_CURRENT_LIST_DIR}/consumer.cpp)
 set_tests_properties(${name} PROPERTIES LABELS consumer)
+
+set(name "consumer: the laws' examples keep their laws, by the command of docs/contracts.md")
+add_test(NAME ${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/check_contracts_page.sh ${PROJECT_SOURCE_DIR})
+set_tests_properties(${name} PROPERTIES LABELS consumer SKIP_RETURN_CODE 77)

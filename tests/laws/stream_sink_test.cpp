@@ -132,12 +132,13 @@ TEST_CASE("channel laws") { channel_laws<ChannelSink>("ChannelSink"); }
 TEST_CASE("channel mutants: each is caught by its law") { check_mutants(channel_mutants()); }
 
 TEST_CASE("json reader: takes JSON objects and nothing else") {
-    const auto members = read_json(R"({"a":"x\u00e9\n","b":{"c":-1.5e+3,"d":null},"e":{}})");
+    const auto members = read_json(R"({"a":"x\u00e9\n","b":{"c":-1.5e+3,"d":null},"e":{},"f":[[],1,{"g":"h"}]})");
     REQUIRE(members.has_value());
-    CHECK(*members == JsonMembers{{"a", "x\u00E9\n"}, {"b.c", "-1.5e+3"}, {"b.d", "null"}});
+    CHECK(*members ==
+          JsonMembers{{"a", "x\u00E9\n"}, {"b.c", "-1.5e+3"}, {"b.d", "null"}, {"f.1", "1"}, {"f.2.g", "h"}});
     for (const char* wrong :
          {"", "{", "{}x", "{\"a\"}", "{\"a\":}", "{\"a\":01}", "{\"a\":1.}", "{\"a\":\"\n\"}", "{\"a\":\"\\x\"}",
-          "{\"a\":\"\xFF\"}", "{\"a\":nan}", "{\"a\":\"b}", "{\"a\":\"\\u12\"}"}) {
+          "{\"a\":\"\xFF\"}", "{\"a\":nan}", "{\"a\":\"b}", "{\"a\":\"\\u12\"}", "{\"a\":[1,]}", "{\"a\":[}", "[]"}) {
         CAPTURE(wrong);
         CHECK_FALSE(read_json(wrong).has_value());
     }

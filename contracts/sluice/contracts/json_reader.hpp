@@ -12,11 +12,12 @@
 #include <utility>
 
 #include "sluice/contracts/text_oracles.hpp"
+#include "sluice/core/to_text.hpp"
 #include "sluice/core/utf8.hpp"
 
 namespace sluice::contracts {
 
-//! The members of an object by their paths ("usage.prompt_tokens"): strings unescaped, all else as it is written.
+//! The members of an object by their paths ("choices.0.index"): strings unescaped, all else as it is written.
 using JsonMembers = std::map<std::string, std::string>;
 
 namespace detail {
@@ -47,8 +48,19 @@ private:
         return take("}");
     }
 
+    bool array(const std::string& path) {
+        if (!take("[")) return false;
+        if (take("]")) return true;
+        std::size_t count = 0;
+        do {
+            if (!value(path + to_text(count++))) return false;
+        } while (take(","));
+        return take("]");
+    }
+
     bool value(const std::string& path) {
         if (rest_.starts_with("{")) return object(path + ".");
+        if (rest_.starts_with("[")) return array(path + ".");
         std::string& member = members_[path];
         return rest_.starts_with("\"") ? string(member) : word(member);
     }
@@ -118,7 +130,7 @@ private:
 
 }  // namespace detail
 
-//! Nothing unless `text` is one JSON object without arrays, and no space around its parts.
+//! Nothing unless `text` is one JSON object, and no space around its parts.
 inline std::optional<JsonMembers> read_json(std::string_view text) { return detail::JsonReader(text).read(); }
 
 }  // namespace sluice::contracts

@@ -20,6 +20,7 @@
 
 #include "sluice/server/access.hpp"
 #include "sluice/server/engine.hpp"
+#include "sluice/server/event_stream.hpp"
 #include "sluice/server/http.hpp"
 #include "sluice/server/json.hpp"
 #include "sluice/server/metrics.hpp"
@@ -286,16 +287,7 @@ private:
             running->wait(there, options_.keep_alive);
             if (const auto error = running->error()) return fail(r, *error);
             r.set_header("Cache-Control", "no-cache");
-            const auto events = [this, running, head](std::size_t, httplib::DataSink& out) {
-                SseStream stream(head, [&out](std::string_view text) { return out.write(text.data(), text.size()); });
-                std::vector<SseSink<decltype(stream)>> choices;
-                for (std::size_t i = 0; i < head.choices; ++i) choices.emplace_back(stream, i);
-                const bool whole =
-                    running->run(choices, out.is_writable, options_.keep_alive, [&] { stream.write(sse::keep_alive); });
-                if (whole) out.done();
-                return whole;
-            };
-            set_stream(q, r, "text/event-stream", events);
+            set_stream(q, r, "text/event-stream", event_stream(running, head, options_.keep_alive));
             return;
         }
         std::vector<openai::Choice> choices;

@@ -17,6 +17,7 @@
 
 #include "sluice/contracts/forward_laws.hpp"
 #include "sluice/contracts/mutant.hpp"
+#include "sluice/contracts/mutants/kv_cache_mutants.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/cpu/kv_cache.hpp"
 #include "sluice/cpu/router.hpp"
@@ -55,6 +56,10 @@ private:
 };
 struct WithFaultyRouter : TrueForwardPolicies {
     using Router = FaultyRouter;
+};
+
+struct WithLastLayersLength : TrueForwardPolicies {
+    using KvCache = AdvancesLastLayer;
 };
 
 //! What a forward pass is asked to compute.
@@ -169,7 +174,7 @@ inline std::vector<Mutant> forward_mutants() {
         const Status status = batch.by(forward);
         return cancelled ? Status(Errc::cancelled, "forward", "was asked to stop") : status;
     };
-    const auto definition = "forward.agrees_with_float64";
+    const auto definition = "forward.agrees_with_float64", batches = "forward.batches_change_nothing";
     return {
         with_router(ExpertFault::drops_top, "computes without the top expert", definition),
         with_router(ExpertFault::takes_neighbours, "computes the neighbours of the chosen experts", definition),
@@ -180,7 +185,9 @@ inline std::vector<Mutant> forward_mutants() {
         on_model(unscaled, "forgets the scaling of the rotary embedding", definition),
         on_model(first_layers_format, "reads all down matrices in the first layer's format", definition),
         faulty(by_threads, "adds up in another order on several threads", "forward.threads_change_nothing"),
-        faulty(by_batch, "adds up in another order in small batches", "forward.batches_change_nothing"),
+        faulty(by_batch, "adds up in another order in small batches", batches),
+        {"advances the length of the last layer only", batches,
+         forward_law_list(forward_opener<WithLastLayersLength>())},
         faulty(backwards, "gives the rows' logits backwards", "forward.wanted_rows_in_order"),
         faulty(row_by_row, "begins a region for each row", "forward.one_region_per_pass"),
         faulty(wrapping, "wraps tokens outside the vocabulary around", "forward.refuses_what_does_not_fit"),

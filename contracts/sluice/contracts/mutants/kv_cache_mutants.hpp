@@ -200,6 +200,18 @@ private:
     std::vector<std::size_t> end_;
 };
 
+//! A length of each layer, of which advance() moves the last layer's alone: in the others a row goes to where it would
+//! go in an empty cache.
+struct AdvancesLastLayer : TrueCache {
+    using TrueCache::TrueCache;
+    void write(KvHead head, std::size_t position, const float* key, const float* value) {
+        TrueCache::write(head, position - missing(head), key, value);
+    }
+
+private:
+    std::size_t missing(KvHead head) const { return head.layer + 1 < shape().layers ? length(head.sequence) : 0; }
+};
+
 }  // namespace mutants
 
 template <KvCache Cache>
@@ -210,7 +222,7 @@ Mutant kv_cache_mutant(std::string_view name, std::string_view law, Stored store
 inline std::vector<Mutant> kv_cache_mutants() {
     using namespace mutants;
     const auto written = "kv_cache.reads_what_was_written", apart = "kv_cache.places_are_apart",
-               length = "kv_cache.length_of_each_sequence";
+               length = "kv_cache.length_of_each_sequence", rewound = "kv_cache.rewound_positions_are_overwritten";
     return {
         kv_cache_mutant<HoldsOneSequence>("holds one sequence whatever is asked", "kv_cache.shape_as_asked"),
         kv_cache_mutant<SwapsKeyAndValue>("swaps key and value", written),
@@ -229,7 +241,8 @@ inline std::vector<Mutant> kv_cache_mutants() {
         kv_cache_mutant<LengthensByTruncate>("makes a sequence longer by truncate", length),
         kv_cache_mutant<AddsLengths>("advances by a length, not to it", length),
         kv_cache_mutant<ClearsOnTruncate>("clears one row too many on truncate", "kv_cache.truncate_keeps_the_rest"),
-        kv_cache_mutant<AppendsAfterTruncate>("appends after a truncate", "kv_cache.rewound_positions_are_overwritten"),
+        kv_cache_mutant<AppendsAfterTruncate>("appends after a truncate", rewound),
+        kv_cache_mutant<AdvancesLastLayer>("advances the length of the last layer only", rewound),
     };
 }
 

@@ -17,6 +17,7 @@
 #include "sluice/contracts/fakes.hpp"
 #include "sluice/contracts/mutant.hpp"
 #include "sluice/contracts/pipeline_laws.hpp"
+#include "sluice/contracts/text_oracles.hpp"
 #include "sluice/core/generation.hpp"
 #include "sluice/core/types.hpp"
 #include "sluice/cpu/kv_cache.hpp"
@@ -125,6 +126,21 @@ struct SilentAboutErrors final : Ear {
     using Ear::Ear;
     void on_error(const Status&) override {}
 };
+
+//! Makes text of each token alone as it streams: of a character that several tokens share, none has a whole one.
+inline Answer splitting_characters(AnyPipeline& pipe, const Request& asked) {
+    struct Splitting final : Ear {
+        Splitting(AnyPipeline& of, AnySink& sink) : Ear(sink), pipe(&of) {}
+        Flow on_token(const TokenEvent& event) override {
+            const std::string text = oracle::repaired(pipe->shown(event.id));
+            TokenEvent split = event;
+            split.text = text;
+            return sink_->on_token(split);
+        }
+        AnyPipeline* pipe;
+    } ear(pipe, asked.sink);
+    return pipe.generate(asked.prompt, asked.options, asked.sampler, ear);
+}
 
 //! Samples at temperature 1, whatever was asked for.
 inline Answer drawing_always(AnyPipeline& pipe, const Request& asked) {
@@ -251,13 +267,14 @@ inline std::vector<Mutant> pipeline_mutants(const std::filesystem::path& model) 
     const auto length_always = [](Result& result) { result.finish_reason = FinishReason::max_tokens; };
     const auto without_cached = [](Result& result) { result.usage.prompt_tokens -= result.usage.cached_tokens; };
     const auto row = "pipeline.one_row_per_token", reuse = "pipeline.reuse_changes_nothing",
-               bad = "pipeline.bad_prompts_are_errors";
+               bad = "pipeline.bad_prompts_are_errors", text = "pipeline.text_is_the_tokens";
     return {
         faulty(with_ear<Buffering>, "buffers events to the end", "pipeline.event_before_next_step"),
         faulty(recomputing_each_token, "computes the text anew for each token", row),
         faulty(with_options(no_cache), "forgets the cache between calls", row),
         faulty(with_options(by_call), "draws by the call", "pipeline.one_call_or_many"),
-        faulty(with_ear<Trimming>, "trims the text of each token", "pipeline.text_is_the_tokens"),
+        faulty(with_ear<Trimming>, "trims the text of each token", text),
+        faulty(splitting_characters, "makes text of each token alone as it streams", text),
         faulty(with_ear<DeafToStop>, "does not hear the sink's stop", "pipeline.sink_ends_it"),
         faulty(drawing_always, "draws at temperature 0", "pipeline.greedy_is_deterministic"),
         faulty(with_options(by_clock), "takes the time for a seed", "pipeline.same_seed_same_tokens"),
