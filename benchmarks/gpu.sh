@@ -23,9 +23,17 @@ step "build for $gpu"
 capability=$(echo "$gpu" | sed 's/^[^,]*, *\([0-9]*\)\.\([0-9]*\),.*/\1\2/; s/^90$/90a/')
 sh samples/tools/need_packages.sh g++ cmake ninja-build libxxhash-dev libeigen3-dev libcli11-dev doctest-dev \
     nlohmann-json3-dev libyaml-cpp-dev
-cmake --preset release -B "$build" -DSLUICE_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES="$capability" >"$out/configure.log" 2>&1 ||
-    { cat "$out/configure.log"; exit 1; }
+cmake --preset release -B "$build" -DSLUICE_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES="$capability" \
+    -DCMAKE_CUDA_FLAGS=--split-compile=0 >"$out/configure.log" 2>&1 || { cat "$out/configure.log"; exit 1; }
 cmake --build "$build" --target gpu_tests gpu_rates make_model -- --quiet
+
+model=$build/30b-a3b.gguf  # 18.55 GB, written while the tests run
+writer=
+trap '[ -z "$writer" ] || kill "$writer" 2>/dev/null || true' EXIT
+if [ ! -f "$model" ]; then
+    { "$build/bin/make_model" --preset 30b-a3b -o "$model.part" && mv "$model.part" "$model"; } >"$out/make_model.log" 2>&1 &
+    writer=$!
+fi
 
 step "tests"
 ctest --test-dir "$build" --label-regex gpu --output-on-failure --output-log "$out/ctest.log"
@@ -33,20 +41,24 @@ ctest --test-dir "$build" --label-regex gpu --output-on-failure --output-log "$o
 for tool in memcheck racecheck; do
     step "compute-sanitizer $tool"
     command -v compute-sanitizer >/dev/null || { echo "SKIPPED: compute-sanitizer not found"; continue; }
-    compute-sanitizer --tool "$tool" --error-exitcode 1 "$build/bin/gpu_tests" --test-case="*every format*" \
-        >"$out/$tool.log" 2>&1 || { tail -n 40 "$out/$tool.log"; exit 1; }
+    timeout 90 compute-sanitizer --tool "$tool" --error-exitcode 1 "$build/bin/gpu_tests" \
+        --test-case="*every format*" >"$out/$tool.log" 2>&1 || {
+        rc=$?
+        tail -n 40 "$out/$tool.log"
+        [ "$rc" -eq 124 ] || exit "$rc"
+        echo "not done after 90 s, and stopped: the whole must end within nine minutes"
+    }
     tail -n 1 "$out/$tool.log"
 done
 
 step "rates"
-model=$build/30b-a3b.gguf
-[ -f "$model" ] || "$build/bin/make_model" --preset 30b-a3b -o "$model"
-{
-    for sizes in "512 128 1" "2048 64 1" "128 64 8" "128 64 32"; do
-        # shellcheck disable=SC2086  # three words
-        "$build/bin/gpu_rates" "$model" $sizes
-    done
-} | tee "$out/rates.log"
+[ -z "$writer" ] || wait "$writer" || { cat "$out/make_model.log"; exit 1; }
+writer=
+for sizes in "512 128 1" "2048 64 1" "128 64 8" "128 64 32"; do
+    # shellcheck disable=SC2086  # three words
+    "$build/bin/gpu_rates" "$model" $sizes
+done >"$out/rates.log"  # not through a pipe, which would hide a failure
+cat "$out/rates.log"
 {
     printf '{"gpu": "%s", "version": "%s", "date": "%s", "rates": [\n' "$gpu" \
         "$(git describe --always --dirty 2>/dev/null || echo unknown)" "$(date -u +%Y-%m-%d)"
@@ -55,6 +67,7 @@ model=$build/30b-a3b.gguf
 } >"$out/gpu.json"
 if [ -n "${LLAMA_BENCH:-}" ]; then
     step "llama.cpp"
-    "$LLAMA_BENCH" -m "$model" -ngl 99 -p 512,2048 -n 128 -o json | tee "$out/llama_bench.json"
+    "$LLAMA_BENCH" -m "$model" -ngl 99 -p 512,2048 -n 128 -o json >"$out/llama_bench.json"
+    cat "$out/llama_bench.json"
 fi
 step "done: $out/gpu.json"

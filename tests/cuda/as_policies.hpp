@@ -201,7 +201,7 @@ public:
         } else {
             On::launch(cuda::AttendSpans<Unit>{q.data(), cache, layer, scale, batch.data(), count, parts});
         }
-        On::launch(cuda::FoldSpans{parts, batch.data(), count, mixed.data()});
+        On::launch(cuda::FoldSpans{parts, batch.data(), count, {shape_.heads * shape_.head_dim, mixed.data()}});
         On::read(mixed, output);
     }
 

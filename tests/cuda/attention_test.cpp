@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sluice/cuda/attention.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <doctest/doctest.h>
@@ -110,6 +111,22 @@ struct Caches {
     }
 };
 
+//! The states, folded, are the wanted rows; their int8 forms those of QuantizeRows.
+void check_fold(Emulated& device, const cuda::SpanStates& states, const OnDevice<Row>& rows,
+                const std::vector<float>& wanted) {
+    const std::size_t width = states.heads * states.head_dim;
+    const Batch quantized(device, wanted, width), folded(device, std::vector<float>(wanted.size()), width);
+    const cuda::FoldSpans fold{states, rows.data(), static_cast<unsigned>(wanted.size() / width), folded.rows};
+    device.launch(fold, fold.grid());
+    REQUIRE(device.finish().ok());
+    CHECK(same_bits(folded.floats.span(), wanted));
+    const auto same = [](std::span<const std::byte> a, std::span<const std::byte> b) {
+        return std::equal(a.begin(), a.end(), b.begin(), b.end());
+    };
+    CHECK(same(folded.q8_32.span(), quantized.q8_32.span()));
+    CHECK(same(folded.q8_256.span(), quantized.q8_256.span()));
+}
+
 }  // namespace
 
 TEST_CASE_TEMPLATE("cuda kv cache: stores the CPU's numbers, and only there; not finite, huge and tiny ones too", Unit,
@@ -150,7 +167,7 @@ TEST_CASE_TEMPLATE("cuda attention: the CPU's bits at chunk and span edges, seve
     for (const Order order : {Order::ascending, Order::descending}) {
         Emulated device({.order = order});
         const std::size_t spans = 3, states = rows.size() * heads * spans;
-        const OnDevice<float> maximum(states), sum(states), values(states * dim), q(queries), output(queries.size());
+        const OnDevice<float> maximum(states), sum(states), values(states * dim), q(queries);
         const OnDevice<Row> batch(rows);
         const cuda::SpanStates parts{maximum.data(), sum.data(), values.data(), heads, spans, dim};
         const auto count = static_cast<unsigned>(rows.size());
@@ -158,10 +175,7 @@ TEST_CASE_TEMPLATE("cuda attention: the CPU's bits at chunk and span edges, seve
         const cuda::AttendSpans<Unit> attend{q.data(), caches.on_device.view(), layer, scale, batch.data(), count,
                                              parts};
         device.launch(attend, attend.grid());
-        const cuda::FoldSpans fold{parts, batch.data(), count, output.data()};
-        device.launch(fold, fold.grid());
-        REQUIRE(device.finish().ok());
-        CHECK(same_bits(output.span(), wanted));
+        check_fold(device, parts, batch, wanted);
     }
 }
 
@@ -184,7 +198,7 @@ TEST_CASE_TEMPLATE("cuda attention: tiles of rows have the CPU's bits, for few a
     for (std::int32_t p = 62; p < 67; ++p) all.push_back({0, 1, p, true});
     Caches<Unit> caches(1090);
     caches.fill(layer, random_floats(2 * dim * caches.shape.capacity, 11));
-    for (const std::size_t group : {3UL, 17UL}) {
+    for (const std::size_t group : {3UL, 8UL, 17UL}) {  // widths of 192, 512 and 1088
         const std::size_t heads = 2 * group;
         const std::vector<Row> rows(all.begin(), group == 3 ? all.end() : all.begin() + 2);
         const std::vector<float> queries = random_floats(rows.size() * heads * dim, 12, 3.0);
@@ -198,8 +212,7 @@ TEST_CASE_TEMPLATE("cuda attention: tiles of rows have the CPU's bits, for few a
         for (const Order order : {Order::ascending, Order::descending}) {
             Emulated device({.order = order});
             const std::size_t spans = 2, states = rows.size() * heads * spans;
-            const OnDevice<float> maximum(states), sum(states), values(states * dim), q(queries),
-                output(queries.size());
+            const OnDevice<float> maximum(states), sum(states), values(states * dim), q(queries);
             const OnDevice<Row> batch(rows);
             const OnDevice<cuda::RowTile> tiles(cut);
             const cuda::SpanStates parts{maximum.data(), sum.data(), values.data(), heads, spans, dim};
@@ -212,10 +225,7 @@ TEST_CASE_TEMPLATE("cuda attention: tiles of rows have the CPU's bits, for few a
                                                 static_cast<unsigned>(cut.size()),
                                                 parts};
             device.launch(attend, attend.grid());
-            const cuda::FoldSpans fold{parts, batch.data(), static_cast<unsigned>(rows.size()), output.data()};
-            device.launch(fold, fold.grid());
-            REQUIRE(device.finish().ok());
-            CHECK(same_bits(output.span(), wanted));
+            check_fold(device, parts, batch, wanted);
         }
     }
 }

@@ -11,6 +11,7 @@
 #include "sluice/cuda/mma_experts.hpp"
 #include "sluice/cuda/mma_linear.hpp"
 #include "sluice/cuda/mma_tile.hpp"
+#include "sluice/cuda/tuning.hpp"
 #include "sluice/quant/dot_reference.hpp"
 #include "sluice/quant/sets.hpp"
 #include "support/numbers.hpp"
@@ -51,7 +52,7 @@ struct Multiply {
 };
 
 //! More weight rows than a block's, two column tiles of eight begun.
-template <class F>
+template <class F, cuda::tuning::MatrixTile Tuning = cuda::tuning::many_rows>
 void check_linear(Order order, std::size_t cols, unsigned count) {
     CAPTURE(F::name);
     CAPTURE(cols);
@@ -62,7 +63,7 @@ void check_linear(Order order, std::size_t cols, unsigned count) {
     const std::vector<float> before = random_floats(count * weights.rows, 9);
     for (const bool add : {false, true}) {
         const OnDevice<float> y(before);
-        const cuda::MmaLinear<F> kernel{weights.matrix(), batch.rows, count, y.data(), add};
+        const cuda::MmaLinear<F, Tuning> kernel{{{{weights.matrix(), y.data()}}}, batch.rows, count, add};
         device.launch(kernel, kernel.grid());
         REQUIRE(device.finish().ok());
         for (std::size_t i = 0; i < before.size(); ++i) {
@@ -93,7 +94,7 @@ void check_experts(Order order, std::size_t hidden, std::size_t ff, unsigned blo
         down(device, experts * hidden, ff, 3);
     const Batch x(device, random_floats(rows * hidden, 4), hidden);
     const OnDevice<float> wanted(entries * ff), got(entries * ff);
-    launch(cuda::GateUp<F, 8>{
+    launch(cuda::GateUp<F, cuda::tuning::few_rows>{
         gate.matrix(), up.matrix(), x.rows, on_choices.data(), groups, used, entries, {ff, wanted.data()}});
     launch(cuda::MmaGateUp<F>{gate.matrix(), up.matrix(), x.rows, groups, used, {ff, got.data()}, blocks});
     REQUIRE(device.finish().ok());
@@ -137,6 +138,7 @@ TEST_CASE("cuda mma: the bits of the reference dot product, in every integer for
         check(quant::OneOf<quant::Q4_K, quant::Q5_K, quant::Q6_K, quant::Q8_0, quant::Q4_0, quant::Q5_0>());
         check_linear<quant::Q8_0>(order, 96, 9);  // less than a pass
         check_linear<quant::Q6_K>(order, 256, 16);
+        check_linear<quant::Q4_K, cuda::tuning::MatrixTile{.warps = 1, .rows = 16, .columns = 16}>(order, 256, 20);
     }
 }
 

@@ -36,7 +36,7 @@ public:
           outcome_(1) {}
 
     cuda::DeviceLogits<D> on(D& device) {
-        auto mailbox = cuda::Mailbox<D, cuda::Outcome>::create();
+        auto mailbox = cuda::Mailbox<D, cuda::Outcome>::create(1);
         REQUIRE(mailbox.ok());
         return {device, std::make_shared<cuda::SamplerState<D>>(
                             cuda::SamplerState<D>{logits_.data(),
@@ -47,7 +47,8 @@ public:
                                                   nullptr,
                                                   {},
                                                   {},
-                                                  {}})};
+                                                  {},
+                                                  false})};
     }
 
 private:

@@ -10,6 +10,7 @@
 
 #include "sluice/core/math.hpp"
 #include "sluice/cuda/context.hpp"
+#include "sluice/cuda/tuning.hpp"
 #include "sluice/quant/activation.hpp"
 
 namespace sluice::cuda {
@@ -36,14 +37,16 @@ struct ActivationRows {
 
 namespace detail {
 
-//! x [k] as int8 levels into `storage`, by all threads of a block: each takes sixteen elements at a time.
+//! Elements [begin, end) of x [k], multiples of N, as int8 levels into `storage`, by all threads of a block: each takes
+//! sixteen elements at a time.
 template <std::size_t N, ThreadContext T>
-SLUICE_HD void quantize_row(T& t, unsigned threads, const float* x, std::size_t k, std::byte* storage) {
+SLUICE_HD void quantize_row(T& t, unsigned threads, const float* x, std::size_t k, std::size_t begin, std::size_t end,
+                            std::byte* storage) {
     constexpr unsigned lanes = N / 16;  // that share a block of x
     const quant::Q8Row<N> row(storage, k);
-    for (std::size_t first = 0; first < k / 16; first += threads) {
+    for (std::size_t first = begin / 16; first < end / 16; first += threads) {
         const std::size_t i = first + t.thread();
-        const bool inside = i < k / 16;
+        const bool inside = i < end / 16;
         // The largest magnitude wins, then the lowest index; the sign goes along.
         std::uint64_t extreme = 0;
         for (std::size_t e = 16 * i; inside && e < 16 * i + 16; ++e) {
@@ -69,16 +72,20 @@ SLUICE_HD void quantize_row(T& t, unsigned threads, const float* x, std::size_t 
         row.sums[i] = static_cast<std::int16_t>(sum);
         if (i % lanes == 0) row.d[i / lanes] = finite ? scale.d : std::numeric_limits<float>::quiet_NaN();
     }
-    if (t.thread() == 0) row.pad(k);
+    if (end == k && t.thread() == 0) row.pad(k);
 }
 
-//! All int8 forms of row r, by all threads of a block.
+//! Elements [begin, end) of row r in all int8 forms, by all threads of a block; multiples of 256, but for a row's end.
 template <ThreadContext T>
-SLUICE_HD void quantize_forms(T& t, unsigned threads, const ActivationRows& x, std::size_t r) {
-    using Q8_32 = quant::Q8View<32>;
-    using Q8_256 = quant::Q8View<256>;
-    if (x.q8_32 != nullptr) quantize_row<32>(t, threads, x.row(r), x.k, x.q8_32 + r * Q8_32::row_bytes(x.k));
-    if (x.q8_256 != nullptr) quantize_row<256>(t, threads, x.row(r), x.k, x.q8_256 + r * Q8_256::row_bytes(x.k));
+SLUICE_HD void quantize_forms(T& t, unsigned threads, const ActivationRows& x, std::size_t r, std::size_t begin,
+                              std::size_t end) {
+    const auto quantize = [&]<std::size_t N>(std::byte* form) {
+        if (form == nullptr) return;
+        std::byte* storage = form + r * quant::Q8View<N>::row_bytes(x.k);
+        quantize_row<N>(t, threads, x.row(r), x.k, begin, end, storage);
+    };
+    quantize.template operator()<32>(x.q8_32);
+    quantize.template operator()<256>(x.q8_256);
 }
 
 //! The sum of sixteen partial sums, that of lane j being j % 16's, in all lanes of a warp: math::sum_tree.
@@ -100,7 +107,7 @@ SLUICE_HD float sum_of_squares(T& t, const float* x, std::size_t n) {
 
 //! The int8 forms of rows that are there as floats. A block is one row.
 struct QuantizeRows {
-    static constexpr unsigned threads = 128;
+    static constexpr unsigned threads = tuning::row_threads;
 
     ActivationRows x;
     unsigned rows;
@@ -109,13 +116,13 @@ struct QuantizeRows {
 
     template <ThreadContext T>
     SLUICE_HD void operator()(T& t) const {
-        detail::quantize_forms(t, threads, x, t.block().x);
+        detail::quantize_forms(t, threads, x, t.block().x, 0, x.k);
     }
 };
 
 //! y = RMS-normalized x, and its int8 forms. A block is one row.
 struct NormalizeRows {
-    static constexpr unsigned threads = 128;
+    static constexpr unsigned threads = tuning::row_threads;
 
     const float* x;               //!< [any, y.k]
     const std::uint32_t* source;  //!< [rows]: which row of x; nullptr: the same as of y
@@ -134,7 +141,7 @@ struct NormalizeRows {
         const float scale = 1.0F / ::sqrtf(mean + eps);
         for (std::size_t i = t.thread(); i < y.k; i += threads) y.row(r)[i] = from[i] * scale * weight[i];
         t.barrier();
-        detail::quantize_forms(t, threads, y, r);
+        detail::quantize_forms(t, threads, y, r, 0, y.k);
     }
 };
 

@@ -11,6 +11,8 @@
 #include "sluice/cuda/activations.hpp"
 #include "sluice/cuda/context.hpp"
 #include "sluice/cuda/kv_cache.hpp"
+#include "sluice/cuda/tuning.hpp"
+#include "sluice/quant/activation.hpp"
 
 namespace sluice::cuda {
 
@@ -31,7 +33,7 @@ struct SpanStates {
 //! The states of all spans of all rows' heads.
 template <class Unit>
 struct AttendSpans {
-    static constexpr unsigned threads = 128;
+    static constexpr unsigned threads = tuning::row_threads;
     static constexpr std::size_t chunks = attention_span / attention_chunk;
 
     const float* queries;  //!< [rows, heads, head_dim]
@@ -130,33 +132,37 @@ private:
     }
 };
 
-//! output [rows, heads * head_dim] = the spans' states folded, in ascending order. A block is one head of one row.
+//! output [rows, heads * head_dim] = the spans' states folded, in ascending order, and its int8 forms. A thread is an
+//! element, a block 256 neighbouring ones of one row: as many as the largest block of an int8 form has.
 struct FoldSpans {
-    static constexpr unsigned threads = 128;
+    static constexpr unsigned threads = quant::Q8View<256>::block_size;
 
     SpanStates states;
     const Row* rows;
     unsigned count;
-    float* output;
+    ActivationRows output;
 
-    Dim grid() const { return {static_cast<unsigned>(states.heads), count}; }
+    Dim grid() const { return {grid_size(output.k, threads), count}; }
 
     template <ThreadContext T>
     SLUICE_HD void operator()(T& t) const {
-        const std::size_t head = t.block().x, r = t.block().y, dim = states.head_dim;
-        const std::size_t last = static_cast<std::size_t>(rows[r].position) / attention_span;
-        for (std::size_t i = t.thread(); i < dim; i += threads) {
-            const std::size_t first = states.index(r, head, 0);
+        const std::size_t r = t.block().y, dim = states.head_dim, begin = std::size_t{t.block().x} * threads;
+        const std::size_t end = begin + threads < output.k ? begin + threads : output.k, element = begin + t.thread();
+        if (element < end) {
+            const std::size_t i = element % dim, first = states.index(r, element / dim, 0),
+                              last = first + static_cast<std::size_t>(rows[r].position) / attention_span;
             float maximum = states.maximum[first], sum = states.sum[first], value = states.values[first * dim + i];
-            for (std::size_t at = first + 1; at <= first + last; ++at) {
+            for (std::size_t at = first + 1; at <= last; ++at) {
                 const float higher = maximum < states.maximum[at] ? states.maximum[at] : maximum;
                 const float keep = math::exp(maximum - higher), take = math::exp(states.maximum[at] - higher);
                 maximum = higher;
                 sum = ::fmaf(states.sum[at], take, sum * keep);
                 value = ::fmaf(states.values[at * dim + i], take, value * keep);
             }
-            output[(r * states.heads + head) * dim + i] = value * (1.0F / sum);
+            output.row(r)[element] = value * (1.0F / sum);
         }
+        t.barrier();
+        detail::quantize_forms(t, threads, output, r, begin, end);
     }
 };
 

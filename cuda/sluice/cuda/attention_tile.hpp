@@ -15,6 +15,7 @@
 #include "sluice/cuda/attention.hpp"
 #include "sluice/cuda/context.hpp"
 #include "sluice/cuda/kv_cache.hpp"
+#include "sluice/cuda/tuning.hpp"
 
 namespace sluice::cuda {
 
@@ -65,8 +66,9 @@ SLUICE_HD float sum_sixteen(T& t, float (&partial)[16]) {
 //! The states of a span for a tile of rows and a group of query heads, sixteen of these queries a block.
 template <class Unit>
 struct AttendTile {
-    static constexpr unsigned threads = 128, most_queries = 16;
+    static constexpr unsigned threads = tuning::row_threads, most_queries = 16;  //!< a lane each of half a warp
     static constexpr std::size_t most_head_dim = threads;  //!< a thread is an element of the values
+    static_assert(threads == 8 * most_queries);
 
     const float* queries;  //!< [rows, heads, head_dim]
     CacheView<Unit> cache;
@@ -87,7 +89,8 @@ struct AttendTile {
     template <ThreadContext T>
     SLUICE_HD void operator()(T& t) const {
         const RowTile tile = tiles[t.block().z];
-        const std::size_t span = t.block().x, kv_head = t.block().y / sets(), first_query = t.block().y % sets() * 16;
+        const std::size_t span = t.block().x, kv_head = t.block().y / sets(),
+                          first_query = t.block().y % sets() * most_queries;
         const Row& last_row = rows[tile.first + tile.count - 1];
         const std::size_t begin = span * attention_span, seen = static_cast<std::size_t>(last_row.position) + 1;
         if (begin >= seen) return;

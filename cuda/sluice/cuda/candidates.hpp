@@ -11,6 +11,7 @@
 
 #include "sluice/core/types.hpp"
 #include "sluice/cuda/context.hpp"
+#include "sluice/cuda/tuning.hpp"
 #include "sluice/sampler/logit_bias.hpp"
 #include "sluice/sampler/token_counts.hpp"
 #include "sluice/sampler/weight.hpp"
@@ -35,7 +36,7 @@ SLUICE_HD inline std::uint32_t id_of(RankKey key) { return static_cast<std::uint
 
 //! What sampling works in, for a row of `vocab` logits.
 struct SamplerWorkspace {
-    static constexpr std::size_t tile_size = 1024;  //!< logits that a block of threads looks at
+    static constexpr std::size_t tile_size = tuning::logits_tile;  //!< logits that a block of threads looks at
 
     std::size_t vocab;
     RankKey* best;        //!< [tiles]: of each tile
@@ -65,7 +66,7 @@ SLUICE_HD RankKey best_of(T& t, unsigned threads, const SamplerWorkspace& w) {
 //! RepetitionPenalty, then PresenceFrequencyPenalty, for distinct tokens. A thread is a token. The tokens come as
 //! arguments of the kernel: nothing is copied, so nothing waits.
 struct Penalize {
-    static constexpr unsigned threads = 128, most = 256;
+    static constexpr unsigned threads = tuning::row_threads, most = 256;  //!< a launch takes 4 KiB of arguments
 
     float* logits;
     float repetition, presence, frequency;
@@ -86,7 +87,7 @@ struct Penalize {
 
 //! LogitBias. A thread is a bias; the first one of a token adds all of them, in order.
 struct AddBiases {
-    static constexpr unsigned threads = 128, most = 256;
+    static constexpr unsigned threads = tuning::row_threads, most = 256;  //!< a launch takes 4 KiB of arguments
 
     float* logits;
     unsigned count;
@@ -111,7 +112,7 @@ struct AddBiases {
 
 //! The best and the bad logits of each tile. A block is a tile.
 struct SurveyLogits {
-    static constexpr unsigned threads = 256;
+    static constexpr unsigned threads = tuning::logits_threads;
 
     const float* logits;
     SamplerWorkspace w;
@@ -144,9 +145,8 @@ struct SurveyLogits {
 //! Collects the candidates up to the last one that top-k can keep and that has a weight, and some behind. A block is a
 //! tile.
 struct NarrowLogits {
-    static constexpr unsigned threads = 256;
+    static constexpr unsigned threads = tuning::logits_threads;
     static constexpr std::size_t rounds = SamplerWorkspace::tile_size / threads;
-    static constexpr std::size_t most_ranked_tiles = 1024;  //!< with more of them their bests are not compared
 
     const float* logits;
     float inverse_temperature;
@@ -160,7 +160,7 @@ struct NarrowLogits {
         const std::size_t first = t.block().x * w.tile_size;
         const Depth depth{logit_of(best_of(t, threads, w)), inverse_temperature};
         const RankKey bound =
-            top_k == 0 || top_k > w.tiles() || w.tiles() > most_ranked_tiles ? last_rank : kth_best(t);
+            top_k == 0 || top_k > w.tiles() || w.tiles() > tuning::most_ranked_tiles ? last_rank : kth_best(t);
 
         RankKey keys[rounds];
         bool stays[rounds];

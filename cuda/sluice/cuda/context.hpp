@@ -20,13 +20,6 @@ struct Dim {
 
 inline constexpr unsigned warp_size = 32;  //!< threads that exchange values by shuffles
 
-//! Blocks of Kernel that a multiprocessor must have the registers for: its `resident_blocks`, or four.
-template <class Kernel>
-constexpr unsigned resident_blocks() {
-    if constexpr (requires { Kernel::resident_blocks; }) return Kernel::resident_blocks;
-    return 4;
-}
-
 //! A sum over the threads of a block: of those before this one, and of all.
 template <class T>
 struct BlockSum {

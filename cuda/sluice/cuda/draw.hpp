@@ -10,6 +10,7 @@
 #include "sluice/core/types.hpp"
 #include "sluice/cuda/candidates.hpp"
 #include "sluice/cuda/context.hpp"
+#include "sluice/cuda/tuning.hpp"
 #include "sluice/sampler/weight.hpp"
 
 namespace sluice::cuda {
@@ -45,7 +46,7 @@ struct Draw {
 
 //! The mass of each tile. A block is a tile.
 struct WeighTiles {
-    static constexpr unsigned threads = 256;
+    static constexpr unsigned threads = tuning::logits_threads;
 
     Draw draw;
 
@@ -76,7 +77,7 @@ struct Outcome {
 //! row that comes next, so that a forward pass behind this kernel can go on from it; after an error, that of token 0.
 //! One block.
 struct PickToken {
-    static constexpr unsigned threads = 256;
+    static constexpr unsigned threads = tuning::logits_threads;
 
     Draw draw;
     std::uint64_t seed;

@@ -10,6 +10,7 @@
 #include "sluice/core/types.hpp"
 #include "sluice/cuda/context.hpp"
 #include "sluice/cuda/pieces.hpp"
+#include "sluice/cuda/tuning.hpp"
 #include "sluice/model/rope.hpp"
 
 namespace sluice::cuda {
@@ -17,7 +18,7 @@ namespace sluice::cuda {
 //! out [rows, cols] = the embeddings of the rows' tokens, decoded as quant::expand does. A block is one row.
 template <BlockFormat F>
 struct Embed {
-    static constexpr unsigned threads = 128;
+    static constexpr unsigned threads = tuning::row_threads;
 
     Matrix embedding;
     const Row* rows;
@@ -62,7 +63,7 @@ private:
 
 //! cosines and sines [rows, pairs] of the rows' positions. A thread is a pair.
 struct Rotations {
-    static constexpr unsigned threads = 64;
+    static constexpr unsigned threads = 2 * warp_size;  //!< a head of 128 elements has 64 pairs
 
     const double* radians;  //!< [pairs]: model::RopeFrequencies
     double magnitude;

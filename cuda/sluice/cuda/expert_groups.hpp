@@ -8,6 +8,7 @@
 #include "sluice/core/types.hpp"
 #include "sluice/cuda/context.hpp"
 #include "sluice/cuda/router.hpp"
+#include "sluice/cuda/tuning.hpp"
 
 namespace sluice::cuda {
 
@@ -18,7 +19,7 @@ struct ExpertTile {
 
 //! The entries of a batch, (row, choice) pairs numbered row * used + choice, by expert, ascending.
 struct ExpertGroups {
-    static constexpr std::uint32_t tile_entries = 32;  //!< of a tile at most
+    static constexpr std::uint32_t tile_entries = tuning::many_rows.columns;  //!< of a tile at most
 
     std::uint32_t* begin;       //!< [experts + 1]: where each expert's entries begin
     std::uint32_t* entries;     //!< [rows * used]
@@ -32,7 +33,7 @@ struct ExpertGroups {
 
 //! A counting sort in one block. A thread is an expert, which looks at all choices: no atomics, one order.
 struct GroupByExpert {
-    static constexpr unsigned threads = 128;
+    static constexpr unsigned threads = tuning::row_threads;
 
     const ExpertChoice* choices;  //!< [entries]
     std::size_t experts, entries;

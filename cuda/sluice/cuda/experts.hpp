@@ -3,6 +3,7 @@
 //! order of the router's choices.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -15,6 +16,8 @@
 #include "sluice/cuda/dot_tile.hpp"
 #include "sluice/cuda/expert_groups.hpp"
 #include "sluice/cuda/mma_experts.hpp"
+#include "sluice/cuda/tuning.hpp"
+#include "sluice/cuda/warp_tiles.hpp"
 
 namespace sluice::cuda {
 
@@ -37,13 +40,14 @@ struct BlockEntries {
 
 }  // namespace detail
 
-//! inner [entries, ff] = silu(gate x) * up x by each entry's expert. A warp computes two elements of Columns entries:
-//! two rows of `gate` and the same two of `up`, which have the same format. One column: a block has one entry; more:
-//! the entries of one expert.
-template <BlockFormat F, unsigned Columns>
+//! inner [entries, ff] = silu(gate x) * up x by each entry's expert. Half of a warp's rows are of `gate`, the others
+//! the same ones of `up`, which has the same format. One column: a block has one entry; more: the entries of one
+//! expert.
+template <BlockFormat F, tuning::MatrixTile Tuning>
 struct GateUp {
-    static constexpr unsigned warps = 4, threads = warps * warp_size, tile_rows = 4;
-    using Tile = DotTile<F, tile_rows, Columns>;
+    static constexpr unsigned threads = Tuning.threads(), elements = Tuning.rows / 2, columns = Tuning.columns;
+    using Tile = DotTile<F, Tuning.rows, columns>;
+    static_assert(std::has_single_bit(elements * columns));  // a gate and its up differ by one bit of their lanes
 
     Matrix gate, up;  //!< [experts * ff, hidden]
     ActivationRows x;
@@ -53,42 +57,37 @@ struct GateUp {
     ActivationRows inner;
 
     Dim grid() const {
-        return {grid_size(inner.k, warps * tile_rows / 2),
-                static_cast<unsigned>(Columns == 1 ? entries : gate.rows / inner.k)};
+        return {grid_size(inner.k, Tuning.warps * elements),
+                static_cast<unsigned>(columns == 1 ? entries : gate.rows / inner.k)};
     }
 
     template <ThreadContext T>
     SLUICE_HD void operator()(T& t) const {
-        struct Shared {
-            typename Tile::Scratch warp[warps];
-        };
-        auto& scratch = t.template shared<Shared>().warp[t.thread() / warp_size];
-        const unsigned warp = t.thread() / warp_size, lane = t.thread() % warp_size;
-        const std::size_t ff = inner.k, first = (std::size_t{t.block().x} * warps + warp) * (tile_rows / 2);
-        const detail::BlockEntries<Columns> mine(t.block().y, choices, groups);
-        for (std::size_t i = mine.begin; i < mine.end; i += Columns) {
+        const detail::TileWarp<Tile, Tuning.warps> warp(t);
+        const std::size_t ff = inner.k, first = warp.first_row(t.block().x, elements);
+        const detail::BlockEntries<columns> mine(t.block().y, choices, groups);
+        for (std::size_t i = mine.begin; i < mine.end; i += columns) {
             const float product = Tile::multiply(
-                t, scratch, gate.cols, static_cast<unsigned>(mine.end - i),
+                t, warp.scratch, gate.cols, static_cast<unsigned>(mine.end - i),
                 [&](unsigned r) {
-                    const std::size_t row = first + r % 2 < ff ? first + r % 2 : ff - 1;
-                    const Matrix& from = r < 2 ? gate : up;
-                    return from.data + (mine.expert * ff + row) * from.row_bytes;
+                    return detail::row_or_last(r < elements ? gate : up, mine.expert * ff, ff, first + r % elements);
                 },
                 [&](unsigned c) { return x.template view<typename F::Activation>(mine.at(i + c) / used); });
-            const float other = t.shuffle_xor(product, 2 * Columns);  // two rows of gates, then two of ups
-            const std::size_t row = first + lane / Columns, entry = i + lane % Columns;
-            if (lane < 2 * Columns && row < ff && entry < mine.end) {
+            const float other = t.shuffle_xor(product, elements * columns);
+            const std::size_t row = first + warp.lane / columns, entry = i + warp.lane % columns;
+            if (warp.lane < elements * columns && row < ff && entry < mine.end) {
                 inner.row(mine.at(entry))[row] = math::silu(product) * other;
             }
         }
     }
 };
 
-//! One row: residual [hidden] += the weighted sum of down(inner) by its chosen experts. A warp computes four elements.
-template <BlockFormat F>
+//! One row: residual [hidden] += the weighted sum of down(inner) by its chosen experts.
+template <BlockFormat F, tuning::MatrixTile Tuning = tuning::one_row>
 struct Down {
-    static constexpr unsigned warps = 4, threads = warps * warp_size, tile_rows = 4;
-    using Tile = DotTile<F, tile_rows, 1>;
+    static constexpr unsigned threads = Tuning.threads();
+    using Tile = DotTile<F, Tuning.rows, 1>;
+    static_assert(Tuning.columns == 1);
 
     Matrix down;  //!< [experts * hidden, ff]
     ActivationRows inner;
@@ -96,37 +95,33 @@ struct Down {
     std::size_t used, hidden;
     float* residual;
 
-    Dim grid() const { return {grid_size(hidden, warps * tile_rows)}; }
+    Dim grid() const { return {grid_size(hidden, Tuning.block_rows())}; }
 
     template <ThreadContext T>
     SLUICE_HD void operator()(T& t) const {
-        struct Shared {
-            typename Tile::Scratch warp[warps];
-        };
-        auto& scratch = t.template shared<Shared>().warp[t.thread() / warp_size];
-        const unsigned warp = t.thread() / warp_size, lane = t.thread() % warp_size;
-        const std::size_t first = (std::size_t{t.block().x} * warps + warp) * tile_rows;
+        const detail::TileWarp<Tile, Tuning.warps> warp(t);
+        const std::size_t first = warp.first_row(t.block().x, Tuning.rows);
         float sum = 0.0F;
         for (std::size_t entry = 0; entry < used; ++entry) {
             const ExpertChoice choice = choices[entry];
             const float product = Tile::multiply(
-                t, scratch, down.cols, 1,
+                t, warp.scratch, down.cols, 1,
                 [&](unsigned r) {
-                    const std::size_t row = first + r < hidden ? first + r : hidden - 1;
-                    return down.data + (static_cast<std::size_t>(choice.expert) * hidden + row) * down.row_bytes;
+                    return detail::row_or_last(down, static_cast<std::size_t>(choice.expert) * hidden, hidden,
+                                               first + r);
                 },
                 [&](unsigned) { return inner.template view<typename F::Activation>(entry); });
             sum = ::fmaf(choice.weight, product, sum);
         }
-        if (lane < tile_rows && first + lane < hidden) residual[first + lane] += sum;
+        if (warp.lane < Tuning.rows && first + warp.lane < hidden) residual[first + warp.lane] += sum;
     }
 };
 
-//! results [entries, hidden] = down(inner), expert by expert. A warp computes four elements of eight entries.
-template <BlockFormat F>
+//! results [entries, hidden] = down(inner), expert by expert.
+template <BlockFormat F, tuning::MatrixTile Tuning = tuning::few_rows>
 struct GroupedDown {
-    static constexpr unsigned warps = 4, threads = warps * warp_size, tile_rows = 4, columns = 8;
-    using Tile = DotTile<F, tile_rows, columns>;
+    static constexpr unsigned threads = Tuning.threads(), columns = Tuning.columns;
+    using Tile = DotTile<F, Tuning.rows, columns>;
 
     Matrix down;  //!< [experts * hidden, ff]
     ActivationRows inner;
@@ -134,26 +129,19 @@ struct GroupedDown {
     std::size_t hidden;
     float* results;
 
-    Dim grid() const { return {grid_size(hidden, warps * tile_rows), static_cast<unsigned>(down.rows / hidden)}; }
+    Dim grid() const { return {grid_size(hidden, Tuning.block_rows()), static_cast<unsigned>(down.rows / hidden)}; }
 
     template <ThreadContext T>
     SLUICE_HD void operator()(T& t) const {
-        struct Shared {
-            typename Tile::Scratch warp[warps];
-        };
-        auto& scratch = t.template shared<Shared>().warp[t.thread() / warp_size];
-        const unsigned warp = t.thread() / warp_size, lane = t.thread() % warp_size;
-        const std::size_t first = (std::size_t{t.block().x} * warps + warp) * tile_rows;
+        const detail::TileWarp<Tile, Tuning.warps> warp(t);
+        const std::size_t first = warp.first_row(t.block().x, Tuning.rows);
         const detail::BlockEntries<columns> mine(t.block().y, nullptr, groups);
         for (std::size_t i = mine.begin; i < mine.end; i += columns) {
             const float product = Tile::multiply(
-                t, scratch, down.cols, static_cast<unsigned>(mine.end - i),
-                [&](unsigned r) {
-                    const std::size_t row = first + r < hidden ? first + r : hidden - 1;
-                    return down.data + (mine.expert * hidden + row) * down.row_bytes;
-                },
+                t, warp.scratch, down.cols, static_cast<unsigned>(mine.end - i),
+                [&](unsigned r) { return detail::row_or_last(down, mine.expert * hidden, hidden, first + r); },
                 [&](unsigned c) { return inner.template view<typename F::Activation>(mine.at(i + c)); });
-            const std::size_t row = first + lane / columns, entry = i + lane % columns;
+            const std::size_t row = first + warp.lane / columns, entry = i + warp.lane % columns;
             if (row < hidden && entry < mine.end) results[mine.at(entry) * hidden + row] = product;
         }
     }
@@ -161,7 +149,7 @@ struct GroupedDown {
 
 //! residual [rows, hidden] += the weighted sum of each row's results, in the order of the choices.
 struct CombineExperts {
-    static constexpr unsigned threads = 128;
+    static constexpr unsigned threads = tuning::row_threads;
 
     const float* results;         //!< [rows, used, hidden]
     const ExpertChoice* choices;  //!< [rows, used]
@@ -185,7 +173,7 @@ struct CombineExperts {
 
 //! to [size] += from, which is what experts elsewhere gave. A thread is an element.
 struct AddTo {
-    static constexpr unsigned threads = 128;
+    static constexpr unsigned threads = tuning::row_threads;
 
     float* to;
     const float* from;
@@ -217,17 +205,18 @@ void apply_experts(D& device, const ExpertWeights& weights, const ActivationRows
     if (rows > 1) launch(GroupByExpert{choices, experts, entries, w.groups});
     Q::visit(weights.gate.format, [&]<class F>() {
         if constexpr (IntegerFormat<F>) {
-            if (rows >= mma_from_rows)
+            if (rows >= tuning::many_from)
                 return launch(MmaGateUp<F>{weights.gate, weights.up, x, w.groups, used, w.inner});
         }
         if (rows > 1)
-            return launch(GateUp<F, 8>{weights.gate, weights.up, x, choices, w.groups, used, entries, w.inner});
-        launch(GateUp<F, 1>{weights.gate, weights.up, x, choices, w.groups, used, entries, w.inner});
+            return launch(
+                GateUp<F, tuning::few_rows>{weights.gate, weights.up, x, choices, w.groups, used, entries, w.inner});
+        launch(GateUp<F, tuning::one_row>{weights.gate, weights.up, x, choices, w.groups, used, entries, w.inner});
     });
     launch(QuantizeRows{w.inner, static_cast<unsigned>(entries)});
     Q::visit(weights.down.format, [&]<class F>() {
         if constexpr (IntegerFormat<F>) {
-            if (rows >= mma_from_rows) return launch(MmaDown<F>{weights.down, w.inner, w.groups, x.k, w.results});
+            if (rows >= tuning::many_from) return launch(MmaDown<F>{weights.down, w.inner, w.groups, x.k, w.results});
         }
         if (rows > 1) return launch(GroupedDown<F>{weights.down, w.inner, w.groups, x.k, w.results});
         launch(Down<F>{weights.down, w.inner, choices, used, x.k, residual});

@@ -7,6 +7,7 @@
 
 #include "sluice/cuda/candidates.hpp"
 #include "sluice/cuda/context.hpp"
+#include "sluice/cuda/tuning.hpp"
 #include "sluice/sampler/weight.hpp"
 
 namespace sluice::cuda {
@@ -18,7 +19,7 @@ namespace sluice::cuda {
 //! The first two digits are of the depth, which spreads over the bins, as the bits of a float do not; they mostly end
 //! it. The others, of the logit's bits and of the id, tell apart what they leave.
 struct FindCut {
-    static constexpr unsigned threads = 512, resident_blocks = 1;
+    static constexpr unsigned threads = tuning::cut_threads, resident_blocks = 1;
 
     float inverse_temperature;
     std::uint32_t top_k;  //!< 0: all
@@ -48,7 +49,7 @@ struct FindCut {
     }
 
 private:
-    static constexpr unsigned bins = 1024, digits = 9;
+    static constexpr unsigned bins = tuning::cut_bins, digits = 9;
     static constexpr unsigned bins_a_thread = bins / threads;
 
     struct Shared {

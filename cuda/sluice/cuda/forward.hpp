@@ -67,7 +67,7 @@ public:
         }
         SLUICE_ASSIGN(auto kv, Cache::create(cache));
         SLUICE_ASSIGN(auto pass, Pass<P>::create(device, model, cache.capacity, max_rows, hops, progress));
-        SLUICE_ASSIGN(auto mailbox, (Mailbox<D, Outcome>::create()));
+        SLUICE_ASSIGN(auto mailbox, (Mailbox<D, Outcome>::create(max_rows)));
         return model::Ready<P, Forward>{std::move(kv),
                                         Forward(std::move(pass), std::move(mailbox), max_rows, cache.capacity)};
     }
@@ -135,7 +135,7 @@ private:
         wanted_.reserve(max_rows);
         const Workspace& w = pass_.workspace();
         sampler_ = std::make_shared<SamplerState<D>>(
-            SamplerState<D>{w.logits, w.sampler, w.outcome, std::move(mailbox), w.rows, {}, {}, {}});
+            SamplerState<D>{w.logits, w.sampler, w.outcomes, std::move(mailbox), w.rows, {}, {}, {}, false});
         sampler_->step.resize(pass_.parts());
     }
 

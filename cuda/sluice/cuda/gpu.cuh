@@ -10,6 +10,7 @@
 
 #include "sluice/cuda/context.hpp"
 #include "sluice/cuda/gpu.hpp"
+#include "sluice/cuda/tuning.hpp"
 
 namespace sluice::cuda {
 
@@ -82,7 +83,7 @@ namespace detail {
 //! and wait there, before they touch memory, for the end of this one: the way to a launch is hidden, the order is not
 //! changed. tests/cuda/check_kernels.sh sees that no registers are spilled for the resident blocks.
 template <class Kernel>
-__global__ void __launch_bounds__(Kernel::threads, resident_blocks<Kernel>()) run_on_gpu(const Kernel kernel) {
+__global__ void __launch_bounds__(Kernel::threads, tuning::resident_blocks<Kernel>()) run_on_gpu(const Kernel kernel) {
     NV_IF_TARGET(NV_PROVIDES_SM_90, (cudaTriggerProgrammaticLaunchCompletion(); cudaGridDependencySynchronize();))
     GpuContext<Kernel::threads> thread;
     kernel(thread);

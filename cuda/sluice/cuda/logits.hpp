@@ -30,9 +30,9 @@ namespace sluice::cuda {
 //! What a forward pass and its sampler share.
 template <Device D>
 struct SamplerState {
-    float* logits;  //!< [rows, vocab], as all of these in device memory
-    SamplerWorkspace w;
-    Outcome* outcome;
+    float* logits;       //!< [rows, vocab], as all of these in device memory
+    SamplerWorkspace w;  //!< of one row after the other
+    Outcome* outcomes;   //!< [rows]
     Mailbox<D, Outcome> mailbox;
 
     Row* row;                             //!< in device memory: the one that `step` computes, for logits in row 0
@@ -40,6 +40,7 @@ struct SamplerState {
     //! Behind the row with the last logits, but for the token; nothing: `step`, which has one part, is not for it.
     std::optional<Row> next;
     std::optional<Row> ahead;  //!< computed or being computed by `step`, though nobody has asked for it yet
+    bool goes_on;              //!< `step` was launched for a token that nobody has waited for yet
 };
 
 //! The Logits of a forward pass on a device: a handle, valid as long as the device is there.
@@ -63,22 +64,28 @@ public:
         return device_->finish();
     }
 
-    //! The token that the parameters give for row i, which is overwritten. `counts`: distinct tokens that the penalties
-    //! are for. If context.goes_on the device computes the row of this token next, if it can. Errors: logits that are
-    //! not finite or all -inf, as Candidates::scan; what the device reports.
-    Expected<Token> sample(std::size_t i, const SamplingParams& params, std::span<const TokenCounts::Entry> counts,
-                           const SampleContext& context) const {
+    //! Launches what gives the token of the parameters for row i, which is overwritten. `counts`: distinct tokens that
+    //! the penalties are for. If context.goes_on the device computes the row of this token next, if it can.
+    void start(std::size_t i, const SamplingParams& params, std::span<const TokenCounts::Entry> counts,
+               const SampleContext& context) const {
         SamplerState<D>& s = *state_;
         float* const logits = s.logits + i * vocab();
         penalize(logits, params, counts);
         add_biases(logits, params.logit_bias);
         const Draw draw = narrow(logits, params);
-        const bool goes_on = context.goes_on && s.next;
-        launch(PickToken{draw, context.seed, context.sequence, context.position, s.outcome, s.next.value_or(Row()),
-                         goes_on ? s.row : nullptr});
-        s.mailbox.send(*device_, s.outcome);
-        if (goes_on) device_->launch(s.step.front());
-        SLUICE_ASSIGN(const Outcome outcome, s.mailbox.receive(*device_));
+        s.goes_on = context.goes_on && s.next;
+        launch(PickToken{draw, context.seed, context.sequence, context.position, s.outcomes + i, s.next.value_or(Row()),
+                         s.goes_on ? s.row : nullptr});
+        s.mailbox.send(*device_, i, s.outcomes + i);
+        if (s.goes_on) device_->launch(s.step.front());
+    }
+
+    //! The token of row i, once those of all started rows are there. Errors: logits that are not finite or all -inf, as
+    //! Candidates::scan; what the device reports.
+    Expected<Token> wait(std::size_t i) const {
+        SamplerState<D>& s = *state_;
+        const bool goes_on = std::exchange(s.goes_on, false);
+        SLUICE_ASSIGN(const Outcome outcome, s.mailbox.receive(*device_, i));
         switch (outcome.kind) {
             case Outcome::Kind::non_finite:
                 return Candidates::non_finite_error(outcome.token, outcome.logit);

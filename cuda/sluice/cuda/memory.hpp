@@ -81,37 +81,37 @@ private:
     std::size_t size_ = 0;
 };
 
-//! A T that a device sends to the host, which may go on while it is on the way.
+//! Ts, by number, that a device sends to the host, which may go on while they are on the way.
 template <Device D, class T>
 class Mailbox {
     static_assert(std::is_trivially_copyable_v<T>);
 
 public:
-    static Expected<Mailbox> create() {
+    static Expected<Mailbox> create(std::size_t size) {
         Mailbox box;
-        box.letter_.reset(static_cast<T*>(D::allocate_host(sizeof(T))));
-        if (box.letter_ == nullptr) {
+        box.letters_.reset(static_cast<T*>(D::allocate_host(size * sizeof(T))));
+        if (box.letters_ == nullptr) {
             return Status(Errc::out_of_capacity, "cuda", "no host memory that the device reaches", "free some memory");
         }
         return box;
     }
 
-    //! Sends the T at `from`, in order with the launches.
-    void send(D& device, const T* from) {
-        device.to_host(letter_.get(), from, sizeof(T));
+    //! Sends the T at `from` as number i, in order with the launches.
+    void send(D& device, std::size_t i, const T* from) {
+        device.to_host(letters_.get() + i, from, sizeof(T));
         device.mark();
     }
-    //! What was sent last, once it is there, or the first error on the way.
-    Expected<T> receive(D& device) const {
+    //! Number i, once all that was sent is there, or the first error on the way.
+    Expected<T> receive(D& device, std::size_t i) const {
         SLUICE_TRY(device.wait_for_mark());
-        return *letter_;
+        return letters_.get()[i];
     }
 
 private:
     struct Release {
         void operator()(T* p) const { D::release_host(p); }
     };
-    std::unique_ptr<T, Release> letter_;
+    std::unique_ptr<T, Release> letters_;
 };
 
 //! A copy of `values` on the device.

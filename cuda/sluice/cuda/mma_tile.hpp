@@ -10,17 +10,16 @@
 #include "sluice/cuda/activations.hpp"
 #include "sluice/cuda/context.hpp"
 #include "sluice/cuda/pieces.hpp"
+#include "sluice/cuda/tuning.hpp"
 #include "sluice/quant/dot_reference.hpp"
 
 namespace sluice::cuda {
 
-//! From so many rows on a batch is multiplied by MmaTile. Not measured: sixteen fill half of its columns.
-inline constexpr unsigned mma_from_rows = 16;
-
-//! Sixteen weight rows of format F times 32 rows of activations ("columns"), by one warp.
-template <IntegerFormat F>
+//! Sixteen weight rows of format F times so many rows of activations ("columns"), by one warp.
+template <IntegerFormat F, unsigned Columns>
 struct MmaTile {
-    static constexpr unsigned rows = 16, columns = 32, column_tiles = columns / 8;
+    static constexpr unsigned rows = 16, columns = Columns, column_tiles = columns / 8;
+    static_assert(columns % 8 == 0 && columns <= warp_size);
 
     //! What a lane gets: value[n][i] is the product of weight row(i) with column(n, i).
     struct Products {
@@ -32,7 +31,7 @@ struct MmaTile {
 
 private:
     using L = typename F::Levels;
-    static constexpr std::size_t pass = 256;  // elements of each weight row that are unpacked at a time
+    static constexpr std::size_t pass = tuning::unpacked_elements;  // of each weight row at a time
     static constexpr std::size_t blocks_a_pass = pass / F::block_size, groups_a_pass = pass / L::group;
     static constexpr auto pieces_a_pass = static_cast<unsigned>(blocks_a_pass * Pieces<F>::count);
     // A scale belongs to the sums of whole groups, within which levels may be multiplied in any order. So for groups of
@@ -56,7 +55,7 @@ public:
     static SLUICE_HD Products multiply(T& t, Scratch& s, const ActivationRows& x, unsigned used, RowAt row_at,
                                        Source source) {
         const unsigned lane = t.thread() % warp_size;
-        s.source[lane] = static_cast<std::uint32_t>(source(lane < used ? lane : used - 1));
+        if (lane < columns) s.source[lane] = static_cast<std::uint32_t>(source(lane < used ? lane : used - 1));
         const std::size_t blocks = x.k / F::block_size;
         const std::byte* const weights[2] = {row_at(Products::row(lane, 0)), row_at(Products::row(lane, 2))};
         Products products;
@@ -74,8 +73,6 @@ public:
     }
 
 private:
-    static_assert(columns == warp_size);  // a lane notes one source
-
     //! Blocks [first, first + blocks_a_pass) of all rows, as far as there are so many.
     template <class RowAt>
     static SLUICE_HD void unpack(unsigned lane, Scratch& s, std::size_t first, std::size_t blocks, RowAt row_at) {

@@ -158,9 +158,7 @@ private:
         };
 
         normalize(l.attention_norm);
-        linear<Q>(device, l.q, w_.normed, count, w_.q);
-        linear<Q>(device, l.k, w_.normed, count, w_.k);
-        linear<Q>(device, l.v, w_.normed, count, w_.v);
+        linear<Q>(device, {{{l.q, w_.q}, {l.k, w_.k}, {l.v, w_.v}}}, w_.normed, count);
         launch(device, RotateHeads<Unit>{w_.q, w_.k, w_.v, l.q_norm.data(), l.k_norm.data(), w_.cosines, w_.sines,
                                          rms_eps_, shape_.heads, index, w_.rows, count, view});
         const float scale = 1.0F / std::sqrt(static_cast<float>(shape_.head_dim));
@@ -169,12 +167,11 @@ private:
         } else {
             launch(device, AttendSpans<Unit>{w_.q, view, index, scale, w_.rows, count, w_.spans});
         }
-        launch(device, FoldSpans{w_.spans, w_.rows, count, w_.mixed.floats});
-        launch(device, QuantizeRows{w_.mixed, count});
-        linear<Q>(device, l.o, w_.mixed, count, w_.residual, true);
+        launch(device, FoldSpans{w_.spans, w_.rows, count, w_.mixed});
+        linear<Q>(device, {{{l.o, w_.residual}}}, w_.mixed, count, true);
 
         normalize(l.ff_norm);
-        linear<Q>(device, l.router, w_.normed, count, w_.router_logits);
+        linear<Q>(device, {{{l.router, w_.router_logits}}}, w_.normed, count);
         launch(device, RouteRows{w_.router_logits, shape_.experts, shape_.experts_used, count, w_.choices});
     }
 
@@ -183,7 +180,7 @@ private:
         if (batch.wanted_count == 0) return;
         launch(device, NormalizeRows{w_.residual, batch.wanted, weights_.views.output_norm.data(), rms_eps_, w_.normed,
                                      batch.wanted_count});
-        linear<Q>(device, weights_.views.output, w_.normed, batch.wanted_count, w_.logits);
+        linear<Q>(device, {{{weights_.views.output, w_.logits}}}, w_.normed, batch.wanted_count);
     }
 
     Shape shape_;

@@ -8,6 +8,7 @@
 #include "sluice/concepts/quantization.hpp"
 #include "sluice/cuda/context.hpp"
 #include "sluice/cuda/pieces.hpp"
+#include "sluice/cuda/tuning.hpp"
 
 namespace sluice::cuda {
 
@@ -21,7 +22,7 @@ constexpr std::size_t device_row_bytes(std::size_t cols) {
 //! From rows as a file has them to rows as the device reads them. A thread moves one block.
 template <BlockFormat F>
 struct Repack {
-    static constexpr unsigned threads = 128;
+    static constexpr unsigned threads = tuning::row_threads;
 
     const std::byte* from;  //!< [rows, row_blocks] blocks
     std::byte* to;          //!< [rows, device_row_bytes]

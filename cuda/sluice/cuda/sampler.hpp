@@ -30,6 +30,14 @@ public:
     template <class LogitsRow>
     requires requires(const LogitsRow& row) { row.logits->vocab(); }
     Expected<Token> sample(const LogitsRow& row, const SampleContext& context) {
+        SLUICE_TRY(start(row, context));
+        return wait(row);
+    }
+
+    //! The same in two steps, so that several rows are under way together.
+    template <class LogitsRow>
+    requires requires(const LogitsRow& row) { row.logits->vocab(); }
+    Status start(const LogitsRow& row, const SampleContext& context) {
         const std::size_t vocab = row.logits->vocab();
         SLUICE_TRY(Candidates::check_vocab_size(vocab));
         std::span<const TokenCounts::Entry> counts;
@@ -41,8 +49,12 @@ public:
             const Status known = Candidates::check_token(bias.token, vocab);
             if (!known.ok()) return known.within("logit_bias");
         }
-        return row.logits->sample(row.index, params_, counts, context);
+        row.logits->start(row.index, params_, counts, context);
+        return {};
     }
+    template <class LogitsRow>
+    requires requires(const LogitsRow& row) { row.logits->vocab(); }
+    Expected<Token> wait(const LogitsRow& row) { return row.logits->wait(row.index); }
 
 private:
     explicit DeviceSampler(SamplingParams params) : params_(std::move(params)) {}

@@ -14,6 +14,7 @@
 #include "sluice/core/status.hpp"
 #include "sluice/cuda/memory.hpp"
 #include "sluice/cuda/planes.hpp"
+#include "sluice/cuda/tuning.hpp"
 #include "sluice/model/batch.hpp"
 #include "sluice/model/qwen3_moe.hpp"
 
@@ -28,8 +29,6 @@ struct DeviceWeights {
 };
 
 namespace detail {
-
-inline constexpr std::size_t upload_bytes = std::size_t{64} << 20;  //!< copied at a time, before it is repacked
 
 //! matrix(m) and norm(span) for each weight of a model, the experts of its first `expert_layers` layers, the output
 //! where it is not the embedding.
@@ -77,7 +76,7 @@ UploadNeed upload_need(const model::Weights& weights, std::size_t expert_layers)
     const auto keep = [&](std::size_t bytes) { need.kept += div_up(bytes, memory_alignment) * memory_alignment; };
     const auto matrix = [&](const Matrix& m) {
         keep(m.rows * detail::row_bytes_on_device<Q>(m));
-        const std::size_t rows = std::max<std::size_t>(1, std::min(m.rows, detail::upload_bytes / m.row_bytes));
+        const std::size_t rows = std::max<std::size_t>(1, std::min(m.rows, tuning::upload_bytes / m.row_bytes));
         need.staging = std::max(need.staging, rows * m.row_bytes);
         return Status();
     };

@@ -62,7 +62,7 @@ struct Workspace {
     ExpertsWorkspace experts;
     float* logits;  //!< [rows, vocab]
     SamplerWorkspace sampler;
-    Outcome* outcome;  //!< of sampling
+    Outcome* outcomes;  //!< [rows]: of sampling
 
     //! For batches of `n` rows and sequences of `capacity` positions.
     template <shape::Shape S>
@@ -105,7 +105,7 @@ struct Workspace {
                      arena.take<RankKey>(s.vocab),
                      arena.take<std::uint32_t>(1),
                      arena.take<RankKey>(1)};
-        w.outcome = arena.take<Outcome>(1);
+        w.outcomes = arena.take<Outcome>(n);
         return w;
     }
 };

@@ -29,6 +29,14 @@ concept Sampler = requires(S& sampler, Logits logits, const SampleContext& conte
     { sampler.sample(logits, context) } -> std::same_as<Expected<Token>>;
 };
 
+//! A sampler whose token need not be waited for at once: `start(logits, context)` has it sampled, `wait(logits)` gives
+//! what sample() would have. So a device samples all rows of a batch, and somebody waits once.
+template <class S, class Logits>
+concept AsyncSampler = Sampler<S, Logits> && requires(S& sampler, Logits logits, const SampleContext& context) {
+    { sampler.start(logits, context) } -> std::same_as<Status>;
+    { sampler.wait(logits) } -> std::same_as<Expected<Token>>;
+};
+
 class Candidates;
 
 //! `stage.apply(candidates, context)` changes some logits (penalties, bias) or drops some candidates (top-k, top-p).

@@ -143,6 +143,7 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
     using Logits = typename P::template Forward<P>::Logits;
+    using LogitsRow = decltype(std::declval<Logits&>().row(0));
 
     struct Job {
         Job(Request r, Answer a, std::size_t room, std::shared_ptr<ChannelSink::Monitor> monitor)
@@ -302,14 +303,49 @@ private:
     void step() {
         const Status computed = model_.forward(*model_.executor, model_.cache, rows_, logits_, &abort_);
         if (!computed.ok()) return fail_all(computed);
+        if constexpr (AsyncSampler<Sampler, LogitsRow>) {
+            each_sampled([&](Slot& slot, std::size_t k) { start_sampling(slot, k); });
+        }
+        each_sampled([&](Slot& slot, std::size_t k) { sample(slot, k); });
+    }
+
+    //! f(slot, row of the logits) for every slot whose logits came and that has not failed; an exception ends that
+    //! one's answer.
+    template <class F>
+    void each_sampled(F f) {
         for (std::size_t k = 0; k < sampled_.size(); ++k) {
             Slot& slot = slots_[sampled_[k]];
+            if (!slot.job) continue;
             try {
-                sample(slot, k);
+                f(slot, k);
             } catch (...) {
                 if (slot.job) fail(slot, error_of_exception());
             }
         }
+    }
+
+    static SampleContext sample_context(const Slot& slot) {
+        return {.history = slot.history,
+                .seed = slot.job->request.options.seed,
+                .position = static_cast<std::uint32_t>(slot.history.size())};
+    }
+
+    //! Whether a slot's token is started before those of the slots before it are there. The logits that
+    //! log-probabilities are made of must be read before.
+    static bool starts_early(const Job& job) { return !job.answer.end() && !job.request.top_logprobs; }
+
+    void start_sampling(Slot& slot, std::size_t k) {
+        if (!starts_early(*slot.job)) return;
+        const Status started = slot.job->request.sampler.start(logits_.row(k), sample_context(slot));
+        if (!started.ok()) fail(slot, started);
+    }
+
+    Expected<Token> next_token(Slot& slot, std::size_t k) {
+        Sampler& sampler = slot.job->request.sampler;
+        if constexpr (AsyncSampler<Sampler, LogitsRow>) {
+            if (starts_early(*slot.job)) return sampler.wait(logits_.row(k));
+        }
+        return sampler.sample(logits_.row(k), sample_context(slot));
     }
 
     //! From row k of the logits.
@@ -322,10 +358,7 @@ private:
                 raw_logits_.resize(model_.forward.vocab());
                 if (const Status read = logits_.read(k, raw_logits_); !read.ok()) return fail(slot, read);
             }
-            const SampleContext context{.history = slot.history,
-                                        .seed = job.request.options.seed,
-                                        .position = static_cast<std::uint32_t>(slot.history.size())};
-            const Expected<Token> token = job.request.sampler.sample(logits_.row(k), context);
+            const Expected<Token> token = next_token(slot, k);
             if (!token.ok()) return fail(slot, token.status());
             slot.history.push_back(*token);
             ++generated_;
