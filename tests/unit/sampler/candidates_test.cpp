@@ -137,7 +137,7 @@ TEST_CASE("candidates: a stage that drops everything is an error at the next sca
 }
 
 TEST_CASE("candidates: keep_if drops no NaN or +inf in silence, and leaves all where it finds one") {
-    for (const float bad : {not_a_number, inf}) {
+    for (const float bad : {not_a_number, infinity}) {
         for (const bool was_scanned : {false, true}) {
             std::vector<float> logits{1.0F, 3.0F, 2.0F};
             Candidates candidates;
