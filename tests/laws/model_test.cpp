@@ -36,9 +36,9 @@ TEST_CASE("forward laws: over the cache of halves, but for the comparison with w
     std::erase_if(laws, [](const Law& law) { return law.id == "forward.agrees_with_float64"; });
     check_laws("model::Forward over cpu::KvCacheF16", laws);
 }
-TEST_CASE("forward laws: random models are in every format of the library") {
+TEST_CASE("forward laws: a thousand random models are in every format of the library") {
     std::set<quant::Format> drawn;
-    for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
         Case c(seed);
         const RandomModel model(c, RandomFormats::all);
         for (const gguf::Tensor& tensor : model.file().tensors()) drawn.insert(tensor.format);

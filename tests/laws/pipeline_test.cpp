@@ -33,6 +33,9 @@ TEST_CASE("pipeline laws: the story model") { pipeline_laws<Plain>("Qwen3MoeCpu<
 TEST_CASE("pipeline laws: a random model, a thousand cases") {
     const test::RandomModelFile model;
     pipeline_laws<Plain>("Qwen3MoeCpu<Q4_K_M>, random model", model.path(), 1000);
+}
+TEST_CASE("pipeline laws: a random model and a cache of floats, a thousand cases") {
+    const test::RandomModelFile model;
     pipeline_laws<WithFloatCache>("Qwen3MoeCpu<Q4_K_M> with KvCacheF32", model.path(), 1000);
 }
 TEST_CASE("pipeline mutants: each is caught by its law") {

@@ -48,7 +48,8 @@ public:
         const std::uint32_t head_dim = wide ? 128U : block_ == 32 ? 32U : c.pick({16U, 32U});
         const std::uint32_t hidden = wide ? 256U : block_ == 32 ? c.pick({32U, 64U}) : c.pick({16U, 24U, 40U});
         const std::uint32_t ff = block_ > 1 ? block_ : c.pick({8U, 24U});
-        const auto layers = c.integer<std::uint32_t>(1, 2), experts = c.integer<std::uint32_t>(3, wide ? 4 : 6);
+        const auto layers = c.integer<std::uint32_t>(1, wide ? 1 : 2),
+                   experts = c.integer<std::uint32_t>(3, wide ? 3 : 6);
         const auto theta =
             static_cast<float>(std::pow(10.0, c.pick({c.real(2.0, 3.5), c.real(4.5, 5.5), c.real(6.2, 6.8)})));
         const auto eps = static_cast<float>(std::pow(10.0, c.real(-6.0, -1.0)));
@@ -116,7 +117,7 @@ public:
 
 private:
     //! How many numbers a block of the file's formats has.
-    static std::uint32_t block(Case& c) { return c.chance(0.5) ? 1U : c.chance(0.97) ? 32U : 256U; }
+    static std::uint32_t block(Case& c) { return c.chance(0.5) ? 1U : c.chance(0.99) ? 32U : 256U; }
 
     quant::Format format() {
         using quant::Format;
