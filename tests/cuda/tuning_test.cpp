@@ -34,7 +34,10 @@ TEST_CASE("cuda tuning: as many blocks are resident as the tiles were chosen for
     CHECK(resident<MmaTile<quant::Q4_K, 32>>(tuning::many_rows) == All{4, 4, 4, 4});
     CHECK(resident<MmaTile<quant::Q6_K, 32>>(tuning::many_rows) == All{4, 4, 4, 4});
     const tuning::Multiprocessor& sm_90 = tuning::multiprocessors[2];
-    CHECK(sm_90.resident(128, 64, 33 << 10) == 6);  // few_rows, with half the registers
+    CHECK(sm_90.resident(128, 60, 0) == 8);  // one_row
+    CHECK(sm_90.resident(128, 94, 0) == 5);
+    CHECK(sm_90.resident(128, 72, 33 << 10) == 6);  // few_rows
+    CHECK(sm_90.resident(128, 96, 33 << 10) == 5);
     CHECK(sm_90.resident(1024, 32, 0) == 2);
     CHECK(sm_90.resident(32, 32, 0) == 32);
 }

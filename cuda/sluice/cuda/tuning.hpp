@@ -52,20 +52,21 @@ struct MatrixTile {
 };
 
 //! Decoding reads each weight once: what counts is how many bytes are on their way from memory. An H100 needs 3.35 TB/s
-//! times some 0.7 us, 18 KB a multiprocessor, an H200 25 KB, an A100 11 KB. With the four resident blocks that
-//! launch bounds ask for, 512 lanes have a piece of 32 bytes each: 16 KB; the pieces of a lane's four rows do not
-//! depend on each other, so up to 64 KB. But 2048 rows, as `o` and `down` of Qwen3-30B-A3B have, are 128 such blocks,
-//! less than one for each of 132 multiprocessors: two rows a warp, or split rows, are the first to be tried on a GPU.
+//! times some 0.7 us, 18 KB a multiprocessor, an H200 25 KB, an A100 11 KB. Of these kernels, which take 60 to 94
+//! registers for Q4_K and Q6_K on sm_90, five to eight blocks are resident: 640 to 1024 lanes with a piece of 32 bytes
+//! each, 20 to 32 KB; the pieces of a lane's four rows do not depend on each other, so up to four times that. But 2048
+//! rows, as `o` and `down` of Qwen3-30B-A3B have, are 128 such blocks, less than one for each of 132 multiprocessors:
+//! two rows a warp, or split rows, are the first to be tried on a GPU.
 inline constexpr MatrixTile one_row = {.warps = 4, .rows = 4, .columns = 1};
 
 //! Eight sequences decode together, or eight rows share an expert: 32 products, one a lane, so that no lane is idle in
 //! the float steps. Sums of 32 products by 32 lanes are 8.25 KB of shared memory a warp, 33 KB a block: two blocks are
-//! resident on sm_89, four on sm_80, six on sm_90 and sm_100, if registers allow.
+//! resident on sm_89, four on sm_80, five or six on sm_90 and sm_100, for 72 to 96 registers a thread.
 inline constexpr MatrixTile few_rows = {.warps = 4, .rows = 4, .columns = 8};
 
 //! Tensor cores: sixteen rows are those of an mma; 32 columns, four of its eights, use each unpacked weight four times
-//! for sixteen accumulators of floats and sixteen of integers a lane, which 128 registers hold. A warp's
-//! unpacked weights are 5 KB of shared memory, a block's 20 KB: four blocks are resident on every generation.
+//! for sixteen accumulators of floats and sixteen of integers a lane: 84 to 121 registers. A warp's unpacked weights
+//! are 5 KB of shared memory, a block's 20 KB: four blocks are resident on every generation.
 inline constexpr MatrixTile many_rows = {.warps = 4, .rows = 16, .columns = 32};
 
 //! From so many rows on a batch is multiplied by tensor cores: sixteen fill half of the columns. Eight columns of
