@@ -23,9 +23,7 @@
 #include "sluice/model/model.hpp"
 #include "sluice/pipeline/policies.hpp"
 
-using namespace sluice;
-using namespace sluice::contracts;
-
+namespace sluice::contracts::device {  // other tests of this program have the names of sluice::test
 namespace {
 
 enum class DeviceFault { none, skips_a_kernel_in_replay, rounds_activations };
@@ -148,7 +146,7 @@ std::vector<Law> device_laws(const OpenForward& open) {
                         for (std::size_t done = 0, count = 0; done < tokens.size(); done += count) {
                             count = std::min(c.pick<std::size_t>({1, 1, 2, 4}), tokens.size() - done);
                             const std::size_t before = forward->regions();
-                            contracts::detail::compute(c, *forward, contracts::detail::rows_of(tokens, done, count));
+                            detail::compute(c, *forward, detail::rows_of(tokens, done, count));
                             c.expect(forward->regions() > before, "a pass of " + to_text(count) + " rows is not there");
                         }
                     }});
@@ -189,3 +187,5 @@ TEST_CASE("forward mutants: those of a device are caught by their laws") {
         {"falls back to the CPU as it streams", on_device, laws(falling_back)},
     });
 }
+
+}  // namespace sluice::contracts::device
