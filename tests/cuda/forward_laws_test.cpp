@@ -129,7 +129,7 @@ private:
     bool has_fallen_back_ = false;
 };
 
-constexpr std::size_t cases = 100;  // emulation is slow
+constexpr std::size_t cases = 20;  // emulation is slow
 constexpr std::string_view truth = "forward.agrees_with_float64", batches = "forward.batches_change_nothing",
                            on_device = "device.computes_each_pass";
 
