@@ -82,7 +82,7 @@ GenerationResult generate(Tiny& pipeline, const std::vector<Token>& prompt, Stan
     return *result;
 }
 
-const std::vector<Token> prompt = {10, 200, 33, 97, 98, 5};
+const std::vector<Token> six_tokens = {10, 200, 33, 97, 98, 5};
 
 //! Guesses one letter three times.
 struct LetterDrafter {
@@ -104,7 +104,7 @@ TEST_CASE("pipeline: greedy tokens are the arg max of the forward pass, one even
     const MemoryFile file(odd_model.draft());
     Runner<CoreOf<quant::Any, cpu::KvCacheF16>> runner(*file);
     std::vector<Token> wanted;
-    std::vector<float> logits = runner.feed(prompt);
+    std::vector<float> logits = runner.feed(six_tokens);
     for (int i = 0; i < 12; ++i) {
         const auto last = std::span(logits).last(runner.vocab());
         wanted.push_back(static_cast<Token>(std::max_element(last.begin(), last.end()) - last.begin()));
@@ -114,7 +114,8 @@ TEST_CASE("pipeline: greedy tokens are the arg max of the forward pass, one even
         CAPTURE(batch);
         Tiny pipeline = load(odd_model.draft(), {.context = 64, .threads = 2, .batch = batch});
         Recorder sink;
-        const auto result = generate(pipeline, prompt, greedy(), sink, {.max_tokens = 12, .ignore_stop_tokens = true});
+        const auto result =
+            generate(pipeline, six_tokens, greedy(), sink, {.max_tokens = 12, .ignore_stop_tokens = true});
         CHECK(sink.ids == wanted);
         CHECK(sink.indices.size() == 12);
         CHECK(sink.indices.back() == 11);
@@ -132,7 +133,7 @@ TEST_CASE("pipeline: a seed gives the same tokens again, another seed others") {
     const auto tokens_of = [](std::uint64_t seed) {
         Tiny pipeline = load();
         Recorder sink;
-        generate(pipeline, prompt, sampler_of({.temperature = 1.0F}), sink,
+        generate(pipeline, six_tokens, sampler_of({.temperature = 1.0F}), sink,
                  {.max_tokens = 16, .seed = seed, .ignore_stop_tokens = true});
         return sink.ids;
     };
@@ -144,7 +145,7 @@ TEST_CASE("pipeline: a stop token ends the text, is told to the sink without tex
     for (const Token stop : {end_of_turn, end_of_text}) {
         Tiny pipeline = load();
         Recorder sink;
-        const auto result = generate(pipeline, prompt, always(stop), sink, {.max_tokens = 5});
+        const auto result = generate(pipeline, six_tokens, always(stop), sink, {.max_tokens = 5});
         CHECK(result.finish_reason == FinishReason::stop_token);
         CHECK(result.usage.completion_tokens == 1);
         CHECK(sink.ids == std::vector{stop});
@@ -153,9 +154,9 @@ TEST_CASE("pipeline: a stop token ends the text, is told to the sink without tex
     }
     Tiny pipeline = load();
     Recorder last, ignored;
-    CHECK(generate(pipeline, prompt, always(end_of_turn), last, {.max_tokens = 1}).finish_reason ==
+    CHECK(generate(pipeline, six_tokens, always(end_of_turn), last, {.max_tokens = 1}).finish_reason ==
           FinishReason::stop_token);  // also on the last allowed token
-    CHECK(generate(pipeline, prompt, always(end_of_turn), ignored, {.max_tokens = 3, .ignore_stop_tokens = true})
+    CHECK(generate(pipeline, six_tokens, always(end_of_turn), ignored, {.max_tokens = 3, .ignore_stop_tokens = true})
               .finish_reason == FinishReason::max_tokens);
     CHECK(ignored.ids.size() == 3);
     CHECK(ignored.stops == std::vector<bool>(3, false));
@@ -164,28 +165,29 @@ TEST_CASE("pipeline: a stop token ends the text, is told to the sink without tex
 TEST_CASE("pipeline: a stop string ends the text across tokens, held back and never shown") {
     Tiny pipeline = load();
     Recorder sink;
-    const auto result = generate(pipeline, prompt, always(letter_a), sink, {.max_tokens = 9, .stop = {"aaab", "aaaa"}});
+    const auto result =
+        generate(pipeline, six_tokens, always(letter_a), sink, {.max_tokens = 9, .stop = {"aaab", "aaaa"}});
     CHECK(result.finish_reason == FinishReason::stop_string);
     CHECK(result.usage.completion_tokens == 4);
     CHECK(sink.text.empty());
 
     Recorder cut;
-    CHECK(generate(pipeline, prompt, always(letter_a), cut, {.max_tokens = 3, .stop = {"aaaa"}}).finish_reason ==
+    CHECK(generate(pipeline, six_tokens, always(letter_a), cut, {.max_tokens = 3, .stop = {"aaaa"}}).finish_reason ==
           FinishReason::max_tokens);
     CHECK(cut.text == "aaa");  // what was held back is not lost
 
     Recorder exact;
-    CHECK(generate(pipeline, prompt, always(letter_a), exact, {.max_tokens = 4, .stop = {"aaaa"}}).finish_reason ==
+    CHECK(generate(pipeline, six_tokens, always(letter_a), exact, {.max_tokens = 4, .stop = {"aaaa"}}).finish_reason ==
           FinishReason::stop_string);  // also on the last allowed token
 }
 
 TEST_CASE("pipeline: the context ends a generation, and a prompt that leaves no room is refused whole") {
     Tiny pipeline = load(odd_model.draft(), {.context = 10, .threads = 1});
     Recorder full, exact;
-    const auto result = generate(pipeline, prompt, always(letter_a), full, {});
+    const auto result = generate(pipeline, six_tokens, always(letter_a), full, {});
     CHECK(result.finish_reason == FinishReason::context_full);
     CHECK(result.usage.completion_tokens == 4);
-    CHECK(generate(pipeline, prompt, always(letter_a), exact, {.max_tokens = 4}).finish_reason ==
+    CHECK(generate(pipeline, six_tokens, always(letter_a), exact, {.max_tokens = 4}).finish_reason ==
           FinishReason::max_tokens);
 
     Recorder sink;
@@ -206,7 +208,7 @@ TEST_CASE("pipeline: the context ends a generation, and a prompt that leaves no 
 TEST_CASE("pipeline: max_tokens 0 computes the prompt and samples nothing") {
     Tiny pipeline = load();
     Recorder sink;
-    const auto result = generate(pipeline, prompt, greedy(), sink, {.max_tokens = 0});
+    const auto result = generate(pipeline, six_tokens, greedy(), sink, {.max_tokens = 0});
     CHECK(result.finish_reason == FinishReason::max_tokens);
     CHECK(sink.ids.empty());
 }
@@ -214,7 +216,7 @@ TEST_CASE("pipeline: max_tokens 0 computes the prompt and samples nothing") {
 TEST_CASE("pipeline: a sink that says stop gets no further token") {
     Tiny pipeline = load();
     Recorder sink{.stop_at = 2};
-    const auto result = generate(pipeline, prompt, always(letter_a), sink, {});
+    const auto result = generate(pipeline, six_tokens, always(letter_a), sink, {});
     CHECK(result.finish_reason == FinishReason::cancelled);
     CHECK(result.usage.completion_tokens == 3);
     CHECK(sink.ids.size() == 3);
@@ -224,7 +226,7 @@ TEST_CASE("pipeline: cancelling stops the prompt, or the answer, and the pipelin
     Tiny pipeline = load();
     std::atomic<bool> cancel = true;
     Recorder nothing;
-    const auto in_prompt = generate(pipeline, prompt, greedy(), nothing, {.cancel = &cancel});
+    const auto in_prompt = generate(pipeline, six_tokens, greedy(), nothing, {.cancel = &cancel});
     CHECK(in_prompt.finish_reason == FinishReason::cancelled);
     CHECK(nothing.ids.empty());
 
@@ -234,14 +236,14 @@ TEST_CASE("pipeline: cancelling stops the prompt, or the answer, and the pipelin
         ++seen;
         cancel = event.index == 1;
     });
-    CHECK(generate(pipeline, prompt, always(letter_a), canceller, {.cancel = &cancel}).finish_reason ==
+    CHECK(generate(pipeline, six_tokens, always(letter_a), canceller, {.cancel = &cancel}).finish_reason ==
           FinishReason::cancelled);
     CHECK(seen == 2);
 
     Recorder again, fresh;
-    generate(pipeline, prompt, greedy(), again, {.max_tokens = 8, .ignore_stop_tokens = true});
+    generate(pipeline, six_tokens, greedy(), again, {.max_tokens = 8, .ignore_stop_tokens = true});
     Tiny other = load();
-    generate(other, prompt, greedy(), fresh, {.max_tokens = 8, .ignore_stop_tokens = true});
+    generate(other, six_tokens, greedy(), fresh, {.max_tokens = 8, .ignore_stop_tokens = true});
     CHECK(again.ids == fresh.ids);
 }
 
@@ -249,14 +251,15 @@ TEST_CASE("pipeline: what the cache holds of a prompt's beginning is reused, wit
     Tiny pipeline = load();
     const GenerateOptions options{.max_tokens = 6, .ignore_stop_tokens = true};
     Recorder first;
-    generate(pipeline, prompt, greedy(), first, options);
+    generate(pipeline, six_tokens, greedy(), first, options);
 
-    std::vector<Token> longer = prompt;  // the conversation goes on
+    std::vector<Token> longer = six_tokens;  // the conversation goes on
     longer.insert(longer.end(), first.ids.begin(), first.ids.end());
     longer.insert(longer.end(), {7, 8, 9});
-    std::vector<Token> other = prompt;  // and takes another way
+    std::vector<Token> other = six_tokens;  // and takes another way
     other[3] = 120;
-    for (const auto& [next, cached] : {std::pair{longer, std::size_t{11}}, {prompt, 5}, {other, 3}, {prompt, 3}}) {
+    for (const auto& [next, cached] :
+         {std::pair{longer, std::size_t{11}}, {six_tokens, 5}, {other, 3}, {six_tokens, 3}}) {
         Recorder reused, fresh;
         CHECK(generate(pipeline, next, greedy(), reused, options).usage.cached_tokens == cached);
         Tiny empty = load();
@@ -265,7 +268,7 @@ TEST_CASE("pipeline: what the cache holds of a prompt's beginning is reused, wit
     }
     pipeline.reset();
     Recorder after_reset;
-    CHECK(generate(pipeline, prompt, greedy(), after_reset, options).usage.cached_tokens == 0);
+    CHECK(generate(pipeline, six_tokens, greedy(), after_reset, options).usage.cached_tokens == 0);
 }
 
 TEST_CASE("pipeline: guesses that a thrown exception leaves behind change nothing that comes after") {
@@ -285,7 +288,7 @@ TEST_CASE("pipeline: guesses that a thrown exception leaves behind change nothin
         return sink.ids;
     };
     const std::vector<Token> other = {7, 8, 9};
-    for (const std::vector<Token>& next : {prompt, other}) {
+    for (const std::vector<Token>& next : {six_tokens, other}) {
         for (const bool forgets : {false, true}) {
             auto pipeline = load_one();
             StandardSampler sampler = always(letter_a);
@@ -293,9 +296,9 @@ TEST_CASE("pipeline: guesses that a thrown exception leaves behind change nothin
                 if (event.index == 2) throw Thrown();  // the first guess has come true, two are left
                 return Flow::go_on;
             });
-            CHECK_THROWS_AS(
-                static_cast<void>(pipeline.generate(std::span<const Token>(prompt), {.max_tokens = 20}, sampler, sink)),
-                Thrown);
+            CHECK_THROWS_AS(static_cast<void>(pipeline.generate(std::span<const Token>(six_tokens), {.max_tokens = 20},
+                                                                sampler, sink)),
+                            Thrown);
             if (forgets) pipeline.reset();
             auto fresh = load_one();
             CHECK(greedy_tokens(pipeline, next) == greedy_tokens(fresh, next));
@@ -327,7 +330,7 @@ TEST_CASE("pipeline: logits that are no numbers are an error, told to the sink, 
     Tiny pipeline = load(draft);
     Recorder sink;
     auto sampler = greedy();
-    const auto result = pipeline.generate(std::span<const Token>(prompt), {}, sampler, sink);
+    const auto result = pipeline.generate(std::span<const Token>(six_tokens), {}, sampler, sink);
     CHECK(result.status().code() == Errc::numeric);
     CHECK(sink.ids.empty());
     CHECK(sink.errors == std::vector{result.status().message()});
