@@ -268,8 +268,8 @@ public:
     static void* allocate_host(std::size_t bytes) { return allocate(bytes); }
     static void release_host(void* p) { release(p); }
 
-    void to_device(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
-    void to_host(void* to, const void* from, std::size_t bytes) { std::memcpy(to, from, bytes); }
+    void to_device(void* to, const void* from, std::size_t bytes) { copy(to, from, bytes); }
+    void to_host(void* to, const void* from, std::size_t bytes) { copy(to, from, bytes); }
 
     template <class Kernel>
     void launch(const Kernel& kernel, Dim grid) {
@@ -315,6 +315,11 @@ public:
     std::size_t launches() const { return launches_; }
 
 private:
+    //! No bytes may lie nowhere, as they may for a GPU.
+    static void copy(void* to, const void* from, std::size_t bytes) {
+        if (bytes > 0) std::memcpy(to, from, bytes);
+    }
+
     std::unique_ptr<EmulatedBlock> block_;
     EmulatedOptions options_;
     Graph* recording_ = nullptr;
