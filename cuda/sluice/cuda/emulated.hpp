@@ -34,32 +34,31 @@ namespace detail {
 //! The threads of one block, as fibers on stacks that are used again for the next block.
 class Fibers {
 public:
-    explicit Fibers(std::size_t most) : stacks_(most * stack_bytes), contexts_(most) {}
+    explicit Fibers(std::size_t most) : stacks_(most * stack_bytes), contexts_(most), ready_(most) {}
 
-    //! Calls body(i) for each i of [0, count), each on its own stack; false if all that are left wait for ever. `moved`
-    //! counts what has come nearer to its end: it must grow in each round over the fibers.
+    //! Calls body(i) for each i of [0, count), each on its own stack; false if all that are left sleep for ever.
     template <class Body>
-    bool run(unsigned count, Order order, const Body& body, const std::size_t& moved) {
+    bool run(unsigned count, Order order, const Body& body) {
         body_ = &body;
         call_ = [](const void* b, unsigned i) { (*static_cast<const Body*>(b))(i); };
-        done_.assign(count, false);
+        count_ = count;
+        step_ = order == Order::ascending ? 1 : count - 1;  // modulo count
+        current_ = order == Order::ascending ? count - 1 : 0;
+        left_ = count;
         for (unsigned i = 0; i < count; ++i) start(i);
-        for (unsigned left = count; left > 0;) {
-            const std::size_t moved_before = moved;
-            const unsigned left_before = left;
-            for (unsigned step = 0; step < count; ++step) {
-                current_ = order == Order::ascending ? step : count - 1 - step;
-                if (done_[current_]) continue;
-                swapcontext(&scheduler_, &contexts_[current_]);
-                if (done_[current_]) --left;
-            }
-            if (moved == moved_before && left == left_before) return false;
-        }
-        return true;
+        wake(0, count);
+        while (next()) swapcontext(&scheduler_, &contexts_[current_]);
+        return left_ == 0;
     }
 
-    //! Lets the others run; called by a fiber.
-    void yield() { swapcontext(&contexts_[current_], &scheduler_); }
+    //! Lets others run until one of them wakes the fiber that calls this.
+    void sleep() {
+        ucontext_t& self = contexts_[current_];
+        ready_[current_] = false;
+        swapcontext(&self, next() ? &contexts_[current_] : &scheduler_);
+    }
+
+    void wake(unsigned first, unsigned count) { std::fill_n(ready_.begin() + first, count, true); }
 
 private:
     static constexpr std::size_t stack_bytes = std::size_t{128} << 10;
@@ -78,21 +77,34 @@ private:
     static void enter(unsigned high, unsigned low) {
         auto* self = reinterpret_cast<Fibers*>((std::uintptr_t{high} << 32) | low);
         self->call_(self->body_, self->current_);
-        self->done_[self->current_] = true;
+        self->ready_[self->current_] = false;
+        --self->left_;
+    }
+
+    //! Goes on to the fiber behind the current one, in the order, that can run; false if there is none.
+    bool next() {
+        unsigned at = current_;
+        for (unsigned i = 0; i < count_; ++i) {
+            at = (at + step_) % count_;
+            if (!ready_[at]) continue;
+            current_ = at;
+            return true;
+        }
+        return false;
     }
 
     Buffer<std::byte> stacks_;
     std::vector<ucontext_t> contexts_;
-    std::vector<bool> done_;
+    std::vector<char> ready_;
     ucontext_t scheduler_ = {};
     const void* body_ = nullptr;
     void (*call_)(const void*, unsigned) = nullptr;
-    unsigned current_ = 0;
+    unsigned count_ = 0, step_ = 0, current_ = 0, left_ = 0;
 };
 
-//! A place where so many threads meet again and again.
+//! A place where the threads [first, first + expected) meet again and again.
 struct Meeting {
-    unsigned expected = 0, arrived = 0;
+    unsigned first = 0, expected = 0, arrived = 0;
     std::size_t times = 0;
 };
 
@@ -114,14 +126,10 @@ private:
     friend class EmulatedContext;
 
     void meet(detail::Meeting& meeting) {
-        const std::size_t time = meeting.times;
-        ++moved_;
-        if (++meeting.arrived == meeting.expected) {
-            meeting.arrived = 0;
-            ++meeting.times;
-            return;
-        }
-        while (meeting.times == time) fibers_.yield();
+        if (++meeting.arrived < meeting.expected) return fibers_.sleep();
+        meeting.arrived = 0;
+        ++meeting.times;
+        fibers_.wake(meeting.first, meeting.expected);
     }
 
     detail::Fibers fibers_;
@@ -137,7 +145,6 @@ private:
         std::uint32_t a[4], b[2];
     };
     std::array<std::array<Fragments, most_threads>, 2> fragments_ = {};  // the same in an mma
-    std::size_t moved_ = 0;
 };
 
 //! One thread of an emulated block.
@@ -232,15 +239,12 @@ bool EmulatedBlock::run(const Kernel& kernel, Dim block, Order order) {
     static_assert(Kernel::threads <= most_threads && Kernel::threads % warp_size == 0);
     block_ = block;
     all_ = {.expected = Kernel::threads};
-    warps_.fill({.expected = warp_size});
+    for (unsigned i = 0; i < warps_.size(); ++i) warps_[i] = {.first = i * warp_size, .expected = warp_size};
     std::memset(shared_.data(), 0xFF, shared_.size());
-    return fibers_.run(
-        Kernel::threads, order,
-        [&](unsigned i) {
-            EmulatedContext thread(*this, i);
-            kernel(thread);
-        },
-        moved_);
+    return fibers_.run(Kernel::threads, order, [&](unsigned i) {
+        EmulatedContext thread(*this, i);
+        kernel(thread);
+    });
 }
 
 struct EmulatedOptions {

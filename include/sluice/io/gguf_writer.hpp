@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <fcntl.h>
 #include <filesystem>
 #include <initializer_list>
 #include <memory>
@@ -220,6 +221,8 @@ public:
         if (std::ferror(file) != 0 || std::fflush(file) != 0 || ::fsync(::fileno(file)) != 0) {
             return system_error("cannot be written");
         }
+        // The system keeps what was written in small pages; whoever reads the file now gets large ones, from the disk.
+        ::posix_fadvise(::fileno(file), 0, 0, POSIX_FADV_DONTNEED);
         if (std::rename(part_path_.c_str(), path_.c_str()) != 0) {
             return system_error("cannot be renamed to its final name");
         }

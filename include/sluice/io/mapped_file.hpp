@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <utility>
 
+#include "sluice/core/huge_pages.hpp"
 #include "sluice/core/status.hpp"
 
 namespace sluice {
@@ -51,6 +52,8 @@ public:
         }
         void* start = ::mmap(nullptr, static_cast<std::size_t>(size), PROT_READ, MAP_PRIVATE, file.number, 0);
         if (start == MAP_FAILED) return system_error(path, "cannot be mapped into memory");
+        // What is not yet in memory then comes from the disk as huge pages, whatever the order it is touched in.
+        prefer_huge_pages(start, static_cast<std::size_t>(size));
         return MappedFile(static_cast<std::byte*>(start), static_cast<std::size_t>(size));
     }
 
