@@ -17,7 +17,7 @@ if("clang" IN_LIST compilers)
     execute_process(COMMAND ${clang_command} -stdlib=libc++ ${CMAKE_CURRENT_BINARY_DIR}/has_libcxx.cpp
                             -o ${CMAKE_CURRENT_BINARY_DIR}/has_libcxx RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
     if(status EQUAL 0)
-        list(GET isas -1 isa)
+        list(GET isas 0 isa)  # which runs on every machine
         list(TRANSFORM variants APPEND "libc++" REGEX "^clang ${isa} ")
     else()
         message(STATUS "clang has no libc++ (Debian: libc++-dev libc++abi-dev): no tests with it")
