@@ -3,6 +3,7 @@
 # Everything that needs a GPU, in one go: builds, runs the tests labelled gpu, looks for races and stray accesses with
 # compute-sanitizer, and measures a model of Qwen3-30B-A3B's shape. Writes gpu.json and logs to $OUT, or else to
 # benchmarks/results/. LLAMA_BENCH may name llama.cpp's llama-bench, built with CUDA, to be measured beside it.
+# It ends within nine minutes: what has not come to its end by then is stopped, and gpu.json says so.
 set -eu
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/local/cuda/bin
@@ -16,8 +17,17 @@ if ! gpu=$(nvidia-smi --query-gpu=name,compute_cap,driver_version --format=csv,n
     exit 77
 fi
 command -v nvcc >/dev/null || { echo "SKIPPED: nvcc not found"; exit 77; }
-step() { printf '\n== %s (%s s)\n' "$1" "$(($(date +%s) - started))"; }
 started=$(date +%s)
+seconds() { echo $(($(date +%s) - started)); }
+step() { printf '\n== %s (%s s)\n' "$1" "$(seconds)"; }
+# within SECONDS COMMAND...: runs it, but no longer than that, nor than nine minutes from the start of this script.
+within() {
+    left=$((540 - $(seconds)))
+    [ "$1" -lt "$left" ] && left=$1
+    shift
+    [ "$left" -gt 0 ] || return 124
+    timeout "$left" "$@"
+}
 
 step "build for $gpu"
 capability=$(echo "$gpu" | sed 's/^[^,]*, *\([0-9]*\)\.\([0-9]*\),.*/\1\2/; s/^90$/90a/')
@@ -25,7 +35,8 @@ sh samples/tools/need_packages.sh g++ cmake ninja-build libxxhash-dev libeigen3-
     nlohmann-json3-dev libyaml-cpp-dev
 cmake --preset release -B "$build" -DSLUICE_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES="$capability" \
     -DCMAKE_CUDA_FLAGS=--split-compile=0 >"$out/configure.log" 2>&1 || { cat "$out/configure.log"; exit 1; }
-cmake --build "$build" --target gpu_tests gpu_rates make_model -- --quiet
+within 300 cmake --build "$build" --target gpu_tests gpu_rates make_model -- --quiet
+built=$(seconds)
 
 model=$build/30b-a3b.gguf  # 18.55 GB, written while the tests run
 writer=
@@ -36,19 +47,26 @@ if [ ! -f "$model" ]; then
 fi
 
 step "tests"
-ctest --test-dir "$build" --label-regex gpu --output-on-failure --output-log "$out/ctest.log"
+within 300 ctest --test-dir "$build" --label-regex gpu --output-on-failure --output-log "$out/ctest.log"
 
+# One case under each tool. Each line of `checks` is a member of gpu.json: passed, or why it says nothing.
+checks=
 for tool in memcheck racecheck; do
     step "compute-sanitizer $tool"
-    command -v compute-sanitizer >/dev/null || { echo "SKIPPED: compute-sanitizer not found"; continue; }
-    timeout 90 compute-sanitizer --tool "$tool" --error-exitcode 1 "$build/bin/gpu_tests" \
-        --test-case="*every format*" >"$out/$tool.log" 2>&1 || {
-        rc=$?
-        tail -n 40 "$out/$tool.log"
-        [ "$rc" -eq 124 ] || exit "$rc"
-        echo "not done after 90 s, and stopped: the whole must end within nine minutes"
-    }
-    tail -n 1 "$out/$tool.log"
+    verdict=passed
+    if command -v compute-sanitizer >/dev/null; then
+        within 90 compute-sanitizer --tool "$tool" --error-exitcode 1 "$build/bin/gpu_tests" \
+            --test-case="*every format*" >"$out/$tool.log" 2>&1 || {
+            rc=$?
+            tail -n 40 "$out/$tool.log"
+            [ "$rc" -eq 124 ] || exit "$rc"
+            verdict="stopped before its end"
+        }
+    else
+        verdict="compute-sanitizer not found"
+    fi
+    echo "$verdict"
+    checks="$checks \"$tool\": \"$verdict\","
 done
 
 step "rates"
@@ -56,18 +74,23 @@ step "rates"
 writer=
 for sizes in "512 128 1" "2048 64 1" "128 64 8" "128 64 32"; do
     # shellcheck disable=SC2086  # three words
-    "$build/bin/gpu_rates" "$model" $sizes
+    within 120 "$build/bin/gpu_rates" "$model" $sizes || {
+        rc=$?
+        [ "$rc" -eq 124 ] || exit "$rc"
+        echo "{\"sizes\": \"$sizes\", \"stopped\": true}"
+    }
 done >"$out/rates.log"  # not through a pipe, which would hide a failure
 cat "$out/rates.log"
 {
-    printf '{"gpu": "%s", "version": "%s", "date": "%s", "rates": [\n' "$gpu" \
-        "$(git describe --always --dirty 2>/dev/null || echo unknown)" "$(date -u +%Y-%m-%d)"
+    printf '{"gpu": "%s", "version": "%s", "date": "%s", "build_seconds": %s,%s "rates": [\n' "$gpu" \
+        "$(git describe --always --dirty 2>/dev/null || echo unknown)" "$(date -u +%Y-%m-%d)" "$built" "$checks"
     sed '$!s/$/,/' "$out/rates.log"
     printf ']}\n'
 } >"$out/gpu.json"
 if [ -n "${LLAMA_BENCH:-}" ]; then
     step "llama.cpp"
-    "$LLAMA_BENCH" -m "$model" -ngl 99 -p 512,2048 -n 128 -o json >"$out/llama_bench.json"
+    within 120 "$LLAMA_BENCH" -m "$model" -ngl 99 -p 512,2048 -n 128 -o json >"$out/llama_bench.json" ||
+        echo "stopped, or failed with $?"
     cat "$out/llama_bench.json"
 fi
 step "done: $out/gpu.json"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What a kernel may ask of the machine that runs it. A kernel is a struct: its members are its arguments, its call
-//! operator is what one thread of a block does, given a context. cuda/device.cuh has the context of a GPU,
+//! operator is what one thread of a block does, given a context. cuda/gpu.cuh has the context of a GPU,
 //! cuda/emulated.hpp one that runs the same body on the CPU.
 #pragma once
 

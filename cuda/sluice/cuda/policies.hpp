@@ -11,7 +11,7 @@
 
 namespace sluice {
 
-//! On a D: cuda::Gpu (Qwen3MoeCuda of cuda/gpu.cuh), or cuda::Emulated.
+//! On a D: cuda::Gpu (Qwen3MoeCuda of cuda/gpu.hpp), or cuda::Emulated.
 template <cuda::Device D, class Q = quant::Any>
 struct Qwen3MoeOn : Qwen3MoeCpu<Q> {
     using Executor = D;
