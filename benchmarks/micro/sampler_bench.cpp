@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Time to sample one token from 151,936 logits, single thread.
+//! Time to sample one token, single thread: from the 151,936 logits of Qwen3, of several spreads, and from fewer.
 #include <benchmark/benchmark.h>
 #include <chrono>
 #include <cstddef>
@@ -13,21 +13,23 @@ using namespace sluice;
 
 namespace {
 
-constexpr std::size_t vocab_size = 151936;
+constexpr std::int64_t vocab_size = 151936;
 
 //! Gaussian logits: at temperature 1 the nucleus is nearly everything for a spread of 0 (all equal), thousands of
 //! tokens for 2, a few for 8.
-std::vector<float> gaussian_logits(double spread) {
+std::vector<float> gaussian_logits(double spread, std::size_t count) {
     std::mt19937 random(1);
     std::normal_distribution<float> normal;
-    std::vector<float> logits(vocab_size);
+    std::vector<float> logits(count);
     for (float& x : logits) x = static_cast<float>(spread) * normal(random);
     return logits;
 }
 
+//! Arguments: spread, logits.
 void sample(benchmark::State& state, const SamplingParams& params) {
-    const std::vector<float> logits = gaussian_logits(static_cast<double>(state.range(0)));
-    std::vector<float> row(vocab_size);
+    const std::vector<float> logits =
+        gaussian_logits(static_cast<double>(state.range(0)), static_cast<std::size_t>(state.range(1)));
+    std::vector<float> row(logits.size());
     auto sampler = make_standard_sampler(params);
     SampleContext context;
     for (auto _ : state) {
@@ -46,12 +48,18 @@ void min_p(benchmark::State& state) { sample(state, {.temperature = 1.0F, .min_p
 void draw_from_all(benchmark::State& state) { sample(state, {.temperature = 1.0F}); }
 void large_top_k(benchmark::State& state) { sample(state, {.temperature = 1.0F, .top_k = 10000}); }
 
-BENCHMARK(greedy)->Arg(0)->Arg(2)->Arg(8)->UseManualTime()->Unit(benchmark::kMicrosecond);
-BENCHMARK(top_k_top_p)->Arg(0)->Arg(2)->Arg(8)->UseManualTime()->Unit(benchmark::kMicrosecond);
-BENCHMARK(top_p)->Arg(0)->Arg(2)->Arg(8)->UseManualTime()->Unit(benchmark::kMicrosecond);
-BENCHMARK(min_p)->Arg(0)->Arg(2)->Arg(8)->UseManualTime()->Unit(benchmark::kMicrosecond);
-BENCHMARK(draw_from_all)->Arg(0)->Arg(2)->Arg(8)->UseManualTime()->Unit(benchmark::kMicrosecond);
-BENCHMARK(large_top_k)->Arg(0)->Arg(2)->Arg(8)->UseManualTime()->Unit(benchmark::kMicrosecond);
+void shapes(benchmark::internal::Benchmark* b) {
+    b->ArgNames({"spread", "vocab"})->UseManualTime()->Unit(benchmark::kMicrosecond);
+    for (const std::int64_t spread : {0, 2, 8}) b->Args({spread, vocab_size});
+    for (const std::int64_t vocab : {2048, 32000}) b->Args({2, vocab});
+}
+
+BENCHMARK(greedy)->Apply(shapes);
+BENCHMARK(top_k_top_p)->Apply(shapes);
+BENCHMARK(top_p)->Apply(shapes);
+BENCHMARK(min_p)->Apply(shapes);
+BENCHMARK(draw_from_all)->Apply(shapes);
+BENCHMARK(large_top_k)->Apply(shapes);
 
 }  // namespace
 
