@@ -380,8 +380,10 @@ TEST_CASE("contracts_check: a case that did not run in a program of this falsifi
     CHECK(strict.out.find("| 1 file | **not shown** |") != std::string::npos);
     CHECK(strict.out.substr(strict.out.rfind("|\n\n") + 3) == what + "1 finding.\n");
 
-    CHECK(copy.check({"--write"}).code == 0);  // the page says what this machine saw
-    CHECK(copy.read(readme).find("holds, 1 program skipped") != std::string::npos);
+    // The page does not depend on what a machine lacks.
+    copy.replace(readme, "1 test in 2 programs", "1 test in 3 programs");
+    CHECK(copy.check({"--write"}).code == 0);
+    CHECK(copy.read(readme).find("| V1_002 | 1 test in 2 programs |  | 1 file | holds |") != std::string::npos);
     CHECK(copy.check().code == 0);
     copy.replace(contract, ", tests_by_clang", "");
     CHECK(copy.findings() == other_table);
