@@ -3,7 +3,7 @@
 #include <iostream>
 
 #include "sluice/io/gguf.hpp"
-#include "sluice/text/vocabulary.hpp"
+#include "sluice/text/bpe_tokenizer.hpp"
 
 sluice::Status show_tokens(const char* model_file, const char* text) {
     SLUICE_ASSIGN(const auto file, sluice::gguf::File::open(model_file));
