@@ -30,8 +30,8 @@ if [ -z "$model" ] || [ $# -lt 2 ]; then
     exit 2
 fi
 
-rates=$(mktemp) records=$(mktemp)
-trap 'rm -f "$rates" "$records"' EXIT
+rates=$(mktemp) records=$(mktemp) versions=$(mktemp) one=$(mktemp)
+trap 'rm -f "$rates" "$records" "$versions" "$one"' EXIT
 
 # rate PROGRAM PROMPT GENERATE: tokens per second of one run, with the file in the page cache if it fits. ik_llama.cpp
 # has no -d, but -gp: generated tokens behind a prompt that is not timed.
@@ -45,7 +45,10 @@ rate() {
         set -- -p 0 -n 0 -gp "$depth,$3"
     fi
     cat "$model" >/dev/null
-    "$program" -m "$model" -t "$threads" -r 1 -o json "$@" | sed -n 's/.*"avg_ts": *\([0-9.e+]*\).*/\1/p' | grep .
+    "$program" -m "$model" -t "$threads" -r 1 -o json "$@" >"$one" || return
+    version=$(sed -n 's/.*"build_\(version\|commit\)": *"\([^"]*\)".*/\2/p' "$one" | head -n 1)
+    printf '%s %s\n' "${version:-unknown}" "$program" >>"$versions"
+    sed -n 's/.*"avg_ts": *\([0-9.e+]*\).*/\1/p' "$one" | grep .
 }
 
 knows_depth() { "$1" --help 2>&1 | grep -q -e --n-depth; }
@@ -67,7 +70,10 @@ turns() {
             echo "$speed $program" >>"$rates"
         done
     done
-    sort -g "$rates" | awk -v name="$name" -v bench="$bench" -v records="$records" '
+    sort -g "$rates" | awk -v name="$name" -v bench="$bench" -v records="$records" -v versions="$versions" '
+        BEGIN {
+            while ((getline line <versions) > 0) version[substr(line, index(line, " ") + 1)] = substr(line, 1, index(line, " ") - 1)
+        }
         {
             program = substr($0, index($0, " ") + 1)
             sorted[program, ++count[program]] = $1
@@ -80,8 +86,8 @@ turns() {
                 ratio = median(bench) / median(p)
                 printf "%-14s %10.2f tok/s (%.2f to %.2f)  bench is %.2fx  %s\n", name, median(p), sorted[p, 1],
                        sorted[p, count[p]], ratio, p
-                printf "{\"test\": %s, \"program\": %s, \"median_ts\": %.2f, \"sorted_ts\": [%s], \"bench_is_times\": %.4f}\n",
-                       quoted(name), quoted(p), median(p), list[p], ratio >>records
+                printf "{\"test\": %s, \"program\": %s, \"version\": %s, \"median_ts\": %.2f, \"sorted_ts\": [%s], \"bench_is_times\": %.4f}\n",
+                       quoted(name), quoted(p), quoted(version[p]), median(p), list[p], ratio >>records
             }
         }'
 }
