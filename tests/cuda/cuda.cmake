@@ -10,6 +10,17 @@ add_test(NAME ${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/check_kernels.sh ${SL
          ${CMAKE_CURRENT_LIST_DIR}/kernels.cu ${cuda_flags} -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/cuda)
 set_tests_properties(${name} PROPERTIES LABELS cuda SKIP_RETURN_CODE 77)
 
+# What a GPU's tests and benchmarks run, of weights in all formats, so that it is not on a GPU that they first compile.
+set(name "cuda: the kernels of the GPU's own tests compile")
+if(SLUICE_NVCC)
+    add_test(NAME ${name} COMMAND ${SLUICE_NVCC} ${cuda_flags} -Werror all-warnings -arch=compute_90a -ptx -o /dev/null
+             -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/cuda -I${CMAKE_CURRENT_SOURCE_DIR}
+             ${CMAKE_CURRENT_LIST_DIR}/gpu/kernels.cu)
+else()
+    add_test(NAME ${name} COMMAND sh -c "echo 'SKIPPED: nvcc not found: the GPU tests were not compiled'; exit 77")
+endif()
+set_tests_properties(${name} PROPERTIES LABELS cuda SKIP_RETURN_CODE 77)
+
 if(SLUICE_CUDA)
     add_library(gpu_kernels OBJECT cuda/gpu/kernels.cu)
     target_include_directories(gpu_kernels PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})

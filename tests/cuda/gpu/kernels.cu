@@ -4,18 +4,21 @@
 #include "cuda/policies_on.hpp"
 #include "sluice/cuda/gpu.cuh"
 
-using namespace sluice;
+namespace sluice {  // where `cuda` is ours, and not the toolkit's
+
 using cuda::Gpu;
 
-template class sluice::cuda::Forward<Qwen3MoeCuda<>>;  // of benchmarks/gpu
-template class sluice::cuda::Forward<test::PoliciesOn<Gpu, quant::Any>>;
-template class sluice::cuda::Forward<test::PoliciesOn<Gpu, quant::Any, quant::Q8_0::Block>>;
+template class cuda::Forward<Qwen3MoeCuda<>>;  // of benchmarks/gpu
+template class cuda::Forward<test::PoliciesOn<Gpu, quant::Any>>;
+template class cuda::Forward<test::PoliciesOn<Gpu, quant::Any, quant::Q8_0::Block>>;
 
-template struct sluice::test::DeviceRouter<Gpu>;
-template class sluice::test::DeviceKvCache<Gpu, float>;
-template class sluice::test::DeviceKvCache<Gpu, Half>;
-template class sluice::test::DeviceKvCache<Gpu, quant::Q8_0::Block>;
-template class sluice::test::DeviceAttention<Gpu, Half, false>;
-template class sluice::test::DeviceAttention<Gpu, Half, true>;
-template class sluice::test::DeviceAttention<Gpu, quant::Q8_0::Block, true>;
-template class sluice::test::DeviceExperts<Gpu>;
+template struct test::DeviceRouter<Gpu>;
+template class test::DeviceKvCache<Gpu, float>;
+template class test::DeviceKvCache<Gpu, Half>;
+template class test::DeviceKvCache<Gpu, quant::Q8_0::Block>;
+template class test::DeviceAttention<Gpu, Half, false>;
+template class test::DeviceAttention<Gpu, Half, true>;
+template class test::DeviceAttention<Gpu, quant::Q8_0::Block, true>;
+template class test::DeviceExperts<Gpu>;
+
+}  // namespace sluice
