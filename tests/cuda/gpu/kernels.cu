@@ -16,6 +16,10 @@ template struct test::DeviceRouter<Gpu>;
 template class test::DeviceKvCache<Gpu, float>;
 template class test::DeviceKvCache<Gpu, Half>;
 template class test::DeviceKvCache<Gpu, quant::Q8_0::Block>;
+// What a member template of these launches, which is compiled where it is called.
+template void cuda::Gpu::launch(const test::StoreRow<float>&, cuda::Dim);
+template void cuda::Gpu::launch(const test::StoreRow<Half>&, cuda::Dim);
+template void cuda::Gpu::launch(const test::StoreRow<quant::Q8_0::Block>&, cuda::Dim);
 template class test::DeviceAttention<Gpu, Half, false>;
 template class test::DeviceAttention<Gpu, Half, true>;
 template class test::DeviceAttention<Gpu, quant::Q8_0::Block, true>;
