@@ -42,14 +42,14 @@ model=$build/30b-a3b.gguf  # 18.55 GB, written while the tests run
 writer=
 trap '[ -z "$writer" ] || kill "$writer" 2>/dev/null || true' EXIT
 if [ ! -f "$model" ]; then
-    { "$build/bin/make_model" --preset 30b-a3b -o "$model.part" && mv "$model.part" "$model"; } >"$out/make_model.log" 2>&1 &
+    { within 540 "$build/bin/make_model" --preset 30b-a3b -o "$model.part" && mv "$model.part" "$model"; } >"$out/make_model.log" 2>&1 &
     writer=$!
 fi
 
 step "tests"
 within 300 ctest --test-dir "$build" --label-regex gpu --output-on-failure --output-log "$out/ctest.log"
 
-# One case under each tool. Each line of `checks` is a member of gpu.json: passed, or why it says nothing.
+# One case under each tool. `checks`: for gpu.json, whether each passed, or why it says nothing.
 checks=
 for tool in memcheck racecheck; do
     step "compute-sanitizer $tool"

@@ -72,7 +72,10 @@ turns() {
     done
     sort -g "$rates" | awk -v name="$name" -v bench="$bench" -v records="$records" -v versions="$versions" '
         BEGIN {
-            while ((getline line <versions) > 0) version[substr(line, index(line, " ") + 1)] = substr(line, 1, index(line, " ") - 1)
+            while ((getline line <versions) > 0) {
+                space = index(line, " ")
+                version[substr(line, space + 1)] = substr(line, 1, space - 1)
+            }
         }
         {
             program = substr($0, index($0, " ") + 1)
@@ -86,8 +89,10 @@ turns() {
                 ratio = median(bench) / median(p)
                 printf "%-14s %10.2f tok/s (%.2f to %.2f)  bench is %.2fx  %s\n", name, median(p), sorted[p, 1],
                        sorted[p, count[p]], ratio, p
-                printf "{\"test\": %s, \"program\": %s, \"version\": %s, \"median_ts\": %.2f, \"sorted_ts\": [%s], \"bench_is_times\": %.4f}\n",
-                       quoted(name), quoted(p), quoted(version[p]), median(p), list[p], ratio >>records
+                printf "{\"test\": %s, \"program\": %s, \"version\": %s, ", quoted(name), quoted(p),
+                       quoted(version[p]) >>records
+                printf "\"median_ts\": %.2f, \"sorted_ts\": [%s], \"bench_is_times\": %.4f}\n", median(p), list[p],
+                       ratio >>records
             }
         }'
 }

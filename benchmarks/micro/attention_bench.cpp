@@ -4,9 +4,9 @@
 #include <benchmark/benchmark.h>
 #include <cstddef>
 #include <cstdint>
-#include <random>
 #include <vector>
 
+#include "gaussian.hpp"
 #include "sluice/core/buffer.hpp"
 #include "sluice/cpu/attention.hpp"
 #include "sluice/cpu/executor.hpp"
@@ -23,10 +23,8 @@ constexpr std::size_t layers = 16;  // attended to in turns, so that a long cont
 template <KvCache Cache>
 void attend(benchmark::State& state, std::size_t rows, std::size_t context, std::size_t group) {
     const std::size_t kv_heads = heads / group;
-    Buffer<float> queries(rows * heads * head_dim), output(queries.size());
-    std::mt19937 random(1);
-    std::normal_distribution<float> normal;
-    for (std::size_t i = 0; i < queries.size(); ++i) queries[i] = normal(random);
+    const Buffer<float> queries = bench::gaussian(rows * heads * head_dim);
+    Buffer<float> output(queries.size());
 
     Cache cache({layers, kv_heads, head_dim, 1, context});
     for (std::size_t layer = 0; layer < layers; ++layer) {

@@ -3,8 +3,8 @@
 #include <benchmark/benchmark.h>
 #include <cstddef>
 #include <cstdint>
-#include <random>
 
+#include "gaussian.hpp"
 #include "sluice/concepts/quantization.hpp"
 #include "sluice/core/buffer.hpp"
 #include "sluice/quant/row.hpp"
@@ -18,10 +18,7 @@ namespace {
 template <BlockFormat F>
 void decode_row(benchmark::State& state) {
     const auto k = static_cast<std::size_t>(state.range(0));
-    std::mt19937 random(1);
-    std::normal_distribution<float> normal;
-    Buffer<float> x(k);
-    for (std::size_t i = 0; i < k; ++i) x[i] = normal(random);
+    Buffer<float> x = bench::gaussian(k);
     Buffer<std::byte> row(quant::row_bytes<F>(k));
     quant::encode_row<F>(x.data(), k, row.data());
     for (auto _ : state) {

@@ -5,11 +5,11 @@
 #include <benchmark/benchmark.h>
 #include <cstddef>
 #include <cstdint>
-#include <random>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "gaussian.hpp"
 #include "sluice/core/buffer.hpp"
 #include "sluice/cpu/matmul.hpp"
 #include "sluice/cpu/quantize.hpp"
@@ -30,13 +30,10 @@ public:
     Problem(std::size_t rows, std::size_t columns)
         : rows_(rows),
           weights_(rows * row_bytes),
-          x_(columns * k),
+          x_(bench::gaussian(columns * k)),
           y_(columns * rows),
           storage_(columns * View::row_bytes(k) + 1),
           columns_(columns) {
-        std::mt19937 random(1);
-        std::normal_distribution<float> normal;
-        for (std::size_t i = 0; i < x_.size(); ++i) x_.data()[i] = normal(random);
         quant::encode_row<F>(x_.data(), k, weights_.data());
         for (std::size_t r = 1; r < rows; ++r) {
             std::copy_n(weights_.data(), row_bytes, weights_.data() + r * row_bytes);

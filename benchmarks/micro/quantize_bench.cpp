@@ -3,8 +3,8 @@
 #include <benchmark/benchmark.h>
 #include <cstddef>
 #include <cstdint>
-#include <random>
 
+#include "gaussian.hpp"
 #include "sluice/core/buffer.hpp"
 #include "sluice/cpu/quantize.hpp"
 
@@ -16,10 +16,7 @@ namespace {
 template <std::size_t N>
 void quantize_row(benchmark::State& state) {
     const auto k = static_cast<std::size_t>(state.range(0));
-    std::mt19937 random(1);
-    std::normal_distribution<float> normal;
-    Buffer<float> x(k);
-    for (std::size_t i = 0; i < k; ++i) x[i] = normal(random);
+    Buffer<float> x = bench::gaussian(k);
     Buffer<std::byte> row(quant::Q8View<N>::row_bytes(k));
     for (auto _ : state) {
         benchmark::DoNotOptimize(cpu::quantize_row<N>(x.span(0, k), row.data()));

@@ -4,8 +4,8 @@
 #include <benchmark/benchmark.h>
 #include <cstddef>
 #include <cstdint>
-#include <random>
 
+#include "gaussian.hpp"
 #include "sluice/core/buffer.hpp"
 #include "sluice/cpu/norm.hpp"
 #include "sluice/cpu/rope.hpp"
@@ -20,20 +20,12 @@ constexpr shape::Qwen3_30B_A3B s;
 constexpr std::size_t half = s.head_dim / 2;
 constexpr float eps = 1e-6F;
 
-Buffer<float> gaussian(std::size_t size) {
-    std::mt19937 random(1);
-    std::normal_distribution<float> normal;
-    Buffer<float> x(size);
-    for (std::size_t i = 0; i < size; ++i) x[i] = normal(random);
-    return x;
-}
-
 void count_elements(benchmark::State& state, std::size_t each_time) {
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(each_time));
 }
 
 void rms_norm(benchmark::State& state) {
-    const Buffer<float> x = gaussian(s.hidden), weight = gaussian(s.hidden);
+    const Buffer<float> x = bench::gaussian(s.hidden), weight = bench::gaussian(s.hidden);
     Buffer<float> y(s.hidden);
     for (auto _ : state) {
         cpu::rms_norm(x.data(), weight.data(), s.hidden, eps, y.data());
@@ -44,8 +36,8 @@ void rms_norm(benchmark::State& state) {
 
 void head_norm_and_rotation(benchmark::State& state) {
     constexpr std::size_t heads = s.heads + s.kv_heads;
-    Buffer<float> x = gaussian(heads * s.head_dim), cosines(half), sines(half);
-    const Buffer<float> weight = gaussian(s.head_dim);
+    Buffer<float> x = bench::gaussian(heads * s.head_dim), cosines(half), sines(half);
+    const Buffer<float> weight = bench::gaussian(s.head_dim);
     model::RopeFrequencies(s.head_dim, 1e6, {}).at(1000, cosines.data(), sines.data());
     for (auto _ : state) {
         for (float* head = x.data(); head < x.data() + x.size(); head += s.head_dim) {

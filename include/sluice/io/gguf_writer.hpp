@@ -222,7 +222,9 @@ public:
             return system_error("cannot be written");
         }
         // The system keeps what was written in small pages; whoever reads the file now gets large ones, from the disk.
+#if defined(POSIX_FADV_DONTNEED)
         ::posix_fadvise(::fileno(file), 0, 0, POSIX_FADV_DONTNEED);
+#endif
         if (std::rename(part_path_.c_str(), path_.c_str()) != 0) {
             return system_error("cannot be renamed to its final name");
         }
