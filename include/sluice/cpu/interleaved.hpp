@@ -39,7 +39,8 @@ struct Unit {
 //! - `scale<G>(unit)`: of group G, where has_scales; else all scales are 1;
 //! - `scale_pair<P>(unit)`, where there is a bias too, and `min_pair<P>(unit)`: the scale or minimum of elements 32 * P
 //!   .. + 15 in the low 16 bits and of the next 16 in the upper;
-//! - `d<B>(unit)` and `dmin<B>(unit)` of block B.
+//! - `d<B>(unit)` and `dmin<B>(unit)` of block B;
+//! - `pack_scales(tile, at, unit)`, in some formats: only what scale, scale_pair, min_pair, d and dmin read.
 //! The built-in formats below keep their bytes; this form, of a user's own format, is spread out for any `unpack`.
 template <IntegerFormat F, class V>
 struct Interleaved {
@@ -129,6 +130,9 @@ struct InterleavedKHead {
     static constexpr int bias = 0;
     static constexpr bool has_scales = true;
 
+    static SLUICE_INLINE void pack_scales(const RowTile& tile, std::size_t at, std::byte* unit) {
+        interleave<V, 16>(tile, at, unit, 0);
+    }
     template <std::size_t G>
     static SLUICE_INLINE typename V::I32 scale(const std::byte* unit) {
         return V::template byte<G % 4>(four<G / 4>(unit, word<V>(unit, 1), word<V>(unit, 3)));
@@ -167,7 +171,8 @@ struct Interleaved<quant::Q4_K, V> : detail::InterleavedKHead<V> {
     static constexpr std::size_t words = 36;
 
     static SLUICE_INLINE void pack(const RowTile& tile, std::size_t at, std::byte* unit) {
-        detail::interleave<V, 144>(tile, at, unit, 0);
+        Interleaved::pack_scales(tile, at, unit);
+        detail::interleave<V, 128>(tile, at + 16, unit, 4);
     }
     template <std::size_t S>
     static SLUICE_INLINE typename V::Bytes levels(const std::byte* unit, std::size_t i) {
@@ -182,7 +187,8 @@ struct Interleaved<quant::Q5_K, V> : detail::InterleavedKHead<V> {
     static constexpr std::size_t words = 44;
 
     static SLUICE_INLINE void pack(const RowTile& tile, std::size_t at, std::byte* unit) {
-        detail::interleave<V, 176>(tile, at, unit, 0);
+        Interleaved::pack_scales(tile, at, unit);
+        detail::interleave<V, 160>(tile, at + 16, unit, 4);
     }
     template <std::size_t S>
     static SLUICE_INLINE typename V::Bytes levels(const std::byte* unit, std::size_t i) {
@@ -200,7 +206,11 @@ struct Interleaved<quant::Q6_K, V> {
     static constexpr std::size_t words = 53;  // the last has d in its upper half, and two scales again
 
     static SLUICE_INLINE void pack(const RowTile& tile, std::size_t at, std::byte* unit) {
-        detail::interleave<V, 208>(tile, at, unit, 0);
+        detail::interleave<V, 192>(tile, at, unit, 0);
+        pack_scales(tile, at, unit);
+    }
+    static SLUICE_INLINE void pack_scales(const RowTile& tile, std::size_t at, std::byte* unit) {
+        detail::interleave<V, 16>(tile, at + 192, unit, 48);
         V::store_bytes(unit + 64 * 52, V::template row_words<3>(tile.base + at + 194, tile.offset.data()));
     }
     template <std::size_t S>

@@ -14,6 +14,7 @@
 #include "sluice/cpu/interleaved.hpp"
 #include "sluice/cpu/matmul_floats.hpp"
 #include "sluice/cpu/matmul_integers.hpp"
+#include "sluice/cpu/matmul_rows.hpp"
 #include "sluice/cpu/row_tile.hpp"
 #include "sluice/cpu/simd.hpp"
 
@@ -52,6 +53,13 @@ void multiply(const Matrix& weights, std::size_t first_row, std::size_t last_row
                 };
                 multiply_integers<F, V>(panel_at, weights.cols, columns, row, n);
                 continue;
+            }
+            if constexpr (reads_rows<F, V>) {
+                if (columns.size() == 1) {
+                    multiply_rows<F, V>(tile, weights.cols, columns[0], row, n,
+                                        weights.data + last_row * weights.row_bytes);
+                    continue;
+                }
             }
             // Rows that come next are asked for in the order of their addresses: on Zen 4 twice the rate of row by row.
             constexpr std::size_t stride = simd::lanes * Unit<F>::bytes;

@@ -35,6 +35,32 @@ SLUICE_INLINE typename V::F32 step(typename V::F32 acc, typename V::F32 d, float
     return V::fma(V::mul(d, V::set(dx)), V::to_float(isum), acc);
 }
 
+//! acc after the product of block B of the unit with block `block` of x. isum: of each row, the sum of the products of
+//! levels + bias, x and scales. Of the unit only what Interleaved::pack_scales() writes is read.
+template <IntegerFormat F, class V, std::size_t B>
+SLUICE_INLINE typename V::F32 add_block(const std::byte* unit, const typename F::Activation& x, std::size_t block,
+                                        typename V::I32 isum, typename V::F32 acc) {
+    using L = typename F::Levels;
+    using T = Interleaved<F, V>;
+    const std::int16_t* sums = x.sums + block * L::size / 16;
+    if constexpr (T::has_scales && T::bias != 0) {
+        auto bias = V::zero_i32();
+        for_each_constant<L::size / 32>([&](auto pair) SLUICE_INLINE_LAMBDA {
+            bias = V::dot2_each(bias, T::template scale_pair<B * L::size / 32 + pair()>(unit), sums + 2 * pair());
+        });
+        isum = V::sub(isum, V::mul(bias, V::set_i32(T::bias)));
+    }
+    acc = step<V>(acc, T::template d<B>(unit), x.d[block], isum);
+    if constexpr (L::has_min) {
+        auto msum = V::zero_i32();
+        for_each_constant<L::size / 32>([&](auto pair) SLUICE_INLINE_LAMBDA {
+            msum = V::dot2_each(msum, T::template min_pair<B * L::size / 32 + pair()>(unit), sums + 2 * pair());
+        });
+        acc = step<V>(acc, T::template dmin<B>(unit), -x.d[block], msum);
+    }
+    return acc;
+}
+
 //! acc[c] grows by the product of block B of the unit with block `block` of column c, for C columns.
 template <IntegerFormat F, class V, std::size_t B, std::size_t C>
 SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typename F::Activation, C>& x,
@@ -83,25 +109,7 @@ SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typena
         });
     });
     SLUICE_UNROLL
-    for (std::size_t c = 0; c < C; ++c) {
-        if constexpr (T::has_scales && T::bias != 0) {
-            auto bias = V::zero_i32();
-            for_each_constant<L::size / 32>([&](auto pair) SLUICE_INLINE_LAMBDA {
-                bias = V::dot2_each(bias, T::template scale_pair<B * L::size / 32 + pair()>(unit),
-                                    x[c].sums + begin / 16 + 2 * pair());
-            });
-            isum[c] = V::sub(isum[c], V::mul(bias, V::set_i32(T::bias)));
-        }
-        acc[c] = step<V>(acc[c], T::template d<B>(unit), x[c].d[block], isum[c]);
-        if constexpr (L::has_min) {
-            auto msum = V::zero_i32();
-            for_each_constant<L::size / 32>([&](auto pair) SLUICE_INLINE_LAMBDA {
-                msum = V::dot2_each(msum, T::template min_pair<B * L::size / 32 + pair()>(unit),
-                                    x[c].sums + begin / 16 + 2 * pair());
-            });
-            acc[c] = step<V>(acc[c], T::template dmin<B>(unit), -x[c].d[block], msum);
-        }
-    }
+    for (std::size_t c = 0; c < C; ++c) acc[c] = add_block<F, V, B>(unit, x[c], block, isum[c], acc[c]);
 }
 
 //! y[c] [16] grows by the products of `blocks` blocks of a tile, in units from `units` on, with blocks `first_block`

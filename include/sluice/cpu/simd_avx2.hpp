@@ -27,6 +27,9 @@ struct Avx2 {
     struct Bytes {
         __m256i lo, hi;
     };
+    struct Scales {
+        __m256i quads[2];  // each twice: eight numbers as words
+    };
 
     static SLUICE_INLINE F32 zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
     static SLUICE_INLINE F32 set(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
@@ -82,22 +85,8 @@ struct Avx2 {
         return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
     }
     static SLUICE_INLINE F32 sums(const F32 (&v)[16]) {
-        // Each step adds the halves of what is left of two vectors and puts the results side by side.
-        const auto eight = [&](int first) {
-            __m256 four[4];
-            SLUICE_UNROLL
-            for (int r = 0; r < 4; ++r) {
-                const __m256 a = _mm256_add_ps(v[first + r].lo, v[first + r].hi);
-                const __m256 b = _mm256_add_ps(v[first + r + 4].lo, v[first + r + 4].hi);
-                four[r] = _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
-            }
-            const auto add_pairs = [](__m256 a, __m256 b) {
-                return _mm256_add_ps(_mm256_shuffle_ps(a, b, 0x44), _mm256_shuffle_ps(a, b, 0xEE));
-            };
-            const __m256 even = add_pairs(four[0], four[1]), odd = add_pairs(four[2], four[3]);
-            return _mm256_add_ps(_mm256_shuffle_ps(even, odd, 0x88), _mm256_shuffle_ps(even, odd, 0xDD));
-        };
-        return {eight(0), eight(8)};
+        const auto add = [](__m256 a, __m256 b) { return _mm256_add_ps(a, b); };
+        return {sums_of_eight(v, add), sums_of_eight(v + 8, add)};
     }
     static SLUICE_INLINE float max_lane(F32 a) {
         const __m256 eight = _mm256_max_ps(a.lo, a.hi);
@@ -118,6 +107,15 @@ struct Avx2 {
     static SLUICE_INLINE I32 sub(I32 a, I32 b) { return {_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)}; }
     static SLUICE_INLINE I32 mul(I32 a, I32 b) {
         return {_mm256_mullo_epi32(a.lo, b.lo), _mm256_mullo_epi32(a.hi, b.hi)};
+    }
+    static SLUICE_INLINE I32 sums(const I32 (&v)[16]) {
+        const auto add = [](__m256 a, __m256 b) {
+            return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+        };
+        F32 bits[16];
+        SLUICE_UNROLL
+        for (int r = 0; r < 16; ++r) bits[r] = {_mm256_castsi256_ps(v[r].lo), _mm256_castsi256_ps(v[r].hi)};
+        return {_mm256_castps_si256(sums_of_eight(bits, add)), _mm256_castps_si256(sums_of_eight(bits + 8, add))};
     }
     static SLUICE_INLINE std::int32_t sum(I32 a) {
         const __m256i eight = _mm256_add_epi32(a.lo, a.hi);
@@ -170,6 +168,11 @@ struct Avx2 {
         if constexpr (Count >= 0) return {_mm256_srli_epi64(a.lo, Count), _mm256_srli_epi64(a.hi, Count)};
         constexpr int left = Count < 0 ? -Count : 0;
         return {_mm256_slli_epi64(a.lo, left), _mm256_slli_epi64(a.hi, left)};
+    }
+    template <int First, int Second>
+    static SLUICE_INLINE Bytes shift_twice(const void* p) {
+        const __m256i half = load256(p);
+        return {shift<First>(Bytes{half, half}).lo, shift<Second>(Bytes{half, half}).hi};
     }
     static SLUICE_INLINE Bytes shift_right(Bytes a, int count) {
         const __m128i by = _mm_cvtsi32_si128(count);
@@ -234,9 +237,46 @@ struct Avx2 {
         const __m256i each = broadcast_word(x);
         return add(acc, {_mm256_madd_epi16(pairs.lo, each), _mm256_madd_epi16(pairs.hi, each)});
     }
+    template <std::size_t N>
+    static SLUICE_INLINE Scales load_scales(const std::int8_t* p) {
+        const __m128i bytes = N == 8 ? _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)) : load128(p);
+        return {_mm256_broadcastsi128_si256(_mm_cvtepi8_epi16(bytes)),
+                _mm256_broadcastsi128_si256(_mm_cvtepi8_epi16(_mm_srli_si128(bytes, 8)))};
+    }
+    template <std::size_t Each, std::size_t I>
+    static SLUICE_INLINE I32 dot_scaled(I32 acc, Bytes level, Bytes x, const Scales& scales) {
+        static_assert(Each == 2 || Each == 4);
+        constexpr std::size_t first = Each * I % 8;
+        const __m256i quads = scales.quads[Each * I / 8];
+        const auto dot = [&](__m256i sum, __m256i level_half, __m256i x_half, int low, int high) {
+            const __m256i order = _mm256_setr_epi32(low, low, low, low, high, high, high, high);
+            return _mm256_add_epi32(
+                sum, _mm256_madd_epi16(_mm256_maddubs_epi16(level_half, x_half), _mm256_shuffle_epi8(quads, order)));
+        };
+        return {dot(acc.lo, level.lo, x.lo, word_twice(first), word_twice(first + Each / 4)),
+                dot(acc.hi, level.hi, x.hi, word_twice(first + Each / 2), word_twice(first + Each - 1))};
+    }
     static SLUICE_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1); }
 
 private:
+    //! Where a shuffle of bytes finds word i, twice.
+    static constexpr int word_twice(std::size_t i) { return static_cast<int>(0x01000100U + 0x02020202U * i); }
+    //! Lane i is the sum of v[i]. Each step adds the halves of what is left of two vectors and puts the results side by
+    //! side.
+    template <class Add>
+    static SLUICE_INLINE __m256 sums_of_eight(const F32* v, Add add) {
+        __m256 four[4];
+        SLUICE_UNROLL
+        for (int r = 0; r < 4; ++r) {
+            const __m256 a = add(v[r].lo, v[r].hi), b = add(v[r + 4].lo, v[r + 4].hi);
+            four[r] = add(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+        }
+        const auto add_pairs = [&](__m256 a, __m256 b) {
+            return add(_mm256_shuffle_ps(a, b, 0x44), _mm256_shuffle_ps(a, b, 0xEE));
+        };
+        const __m256 even = add_pairs(four[0], four[1]), odd = add_pairs(four[2], four[3]);
+        return add(_mm256_shuffle_ps(even, odd, 0x88), _mm256_shuffle_ps(even, odd, 0xDD));
+    }
     static SLUICE_INLINE __m128i load128(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
     static SLUICE_INLINE __m256i load256(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
     static SLUICE_INLINE void store256(void* p, __m256i lo, __m256i hi) {

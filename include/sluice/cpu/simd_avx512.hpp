@@ -34,6 +34,9 @@ struct Avx512 {
     struct Bytes {
         __m512i v;
     };
+    struct Scales {
+        __m512i quads[2];  // each four times: eight numbers as words
+    };
 
     static SLUICE_INLINE F32 zero() { return {_mm512_setzero_ps()}; }
     static SLUICE_INLINE F32 set(float x) { return {_mm512_set1_ps(x)}; }
@@ -78,18 +81,7 @@ struct Avx512 {
         return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
     }
     static SLUICE_INLINE F32 sums(const F32 (&v)[16]) {
-        // Each step adds the halves of what is left of two vectors and puts the results side by side.
-        __m512 four[4];
-        SLUICE_UNROLL
-        for (int r = 0; r < 4; ++r) {
-            const __m512 ab = add_halves(v[r].v, v[r + 4].v), cd = add_halves(v[r + 8].v, v[r + 12].v);
-            four[r] = _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xDD));
-        }
-        const auto add_pairs = [](__m512 a, __m512 b) {
-            return _mm512_add_ps(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xEE));
-        };
-        const __m512 even = add_pairs(four[0], four[1]), odd = add_pairs(four[2], four[3]);
-        return {_mm512_add_ps(_mm512_shuffle_ps(even, odd, 0x88), _mm512_shuffle_ps(even, odd, 0xDD))};
+        return {sums_of(v, [](__m512 a, __m512 b) { return _mm512_add_ps(a, b); })};
     }
     static SLUICE_INLINE float max_lane(F32 a) {
         const __m256 eight = _mm256_max_ps(low(a.v), high(a.v));
@@ -106,6 +98,14 @@ struct Avx512 {
     static SLUICE_INLINE I32 add(I32 a, I32 b) { return {_mm512_add_epi32(a.v, b.v)}; }
     static SLUICE_INLINE I32 sub(I32 a, I32 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
     static SLUICE_INLINE I32 mul(I32 a, I32 b) { return {_mm512_mullo_epi32(a.v, b.v)}; }
+    static SLUICE_INLINE I32 sums(const I32 (&v)[16]) {
+        F32 bits[16];
+        SLUICE_UNROLL
+        for (int r = 0; r < 16; ++r) bits[r] = {_mm512_castsi512_ps(v[r].v)};
+        return {_mm512_castps_si512(sums_of(bits, [](__m512 a, __m512 b) {
+            return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a), _mm512_castps_si512(b)));
+        }))};
+    }
     static SLUICE_INLINE std::int32_t sum(I32 a) { return _mm512_reduce_add_epi32(a.v); }
     static SLUICE_INLINE void store(std::int8_t* p, I32 a) {
         _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
@@ -159,6 +159,11 @@ struct Avx512 {
         if constexpr (Count >= 0) return {_mm512_srli_epi64(a.v, Count)};
         return {_mm512_slli_epi64(a.v, static_cast<unsigned>(Count < 0 ? -Count : 0))};
     }
+    template <int First, int Second>
+    static SLUICE_INLINE Bytes shift_twice(const void* p) {
+        const __m512i counts = _mm512_setr_epi64(First, First, First, First, Second, Second, Second, Second);
+        return {_mm512_rorv_epi64(_mm512_broadcast_i64x4(load256(p)), counts)};
+    }
     static SLUICE_INLINE Bytes shift_right(Bytes a, int count) {
         return {_mm512_srl_epi64(a.v, _mm_cvtsi32_si128(count))};
     }
@@ -210,6 +215,22 @@ struct Avx512 {
         std::memcpy(&two, x, 4);
         return {_mm512_dpwssd_epi32(acc.v, pairs.v, _mm512_set1_epi32(two))};
     }
+    template <std::size_t N>
+    static SLUICE_INLINE Scales load_scales(const std::int8_t* p) {
+        const __m128i bytes = N == 8 ? _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)) : load128(p);
+        return {_mm512_broadcast_i32x4(_mm_cvtepi8_epi16(bytes)),
+                _mm512_broadcast_i32x4(_mm_cvtepi8_epi16(_mm_srli_si128(bytes, 8)))};
+    }
+    template <std::size_t Each, std::size_t I>
+    static SLUICE_INLINE I32 dot_scaled(I32 acc, Bytes level, Bytes x, const Scales& scales) {
+        static_assert(Each == 2 || Each == 4);
+        constexpr std::size_t first = Each * I % 8;
+        constexpr int a = word_twice(first), b = word_twice(first + Each / 4), c = word_twice(first + Each / 2),
+                      d = word_twice(first + Each - 1);
+        const __m512i order = _mm512_setr_epi32(a, a, a, a, b, b, b, b, c, c, c, c, d, d, d, d);
+        const __m512i each = _mm512_shuffle_epi8(scales.quads[Each * I / 8], order);
+        return {_mm512_dpwssd_epi32(acc.v, _mm512_maddubs_epi16(level.v, x.v), each)};
+    }
     static SLUICE_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1); }
 
 private:
@@ -239,9 +260,26 @@ private:
     }
     static SLUICE_INLINE __m256i load256(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
     static SLUICE_INLINE __m128i load128(const void* p) { return _mm_loadu_si128(static_cast<const __m128i*>(p)); }
-    //! The sums of lanes j and j + 8 of a, then of b.
-    static SLUICE_INLINE __m512 add_halves(__m512 a, __m512 b) {
-        return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xEE));
+    //! Where a shuffle of bytes finds word i, twice.
+    static constexpr int word_twice(std::size_t i) { return static_cast<int>(0x01000100U + 0x02020202U * i); }
+    //! Lane i is the sum of v[i]. Each step adds the halves of what is left of two vectors and puts the results side by
+    //! side.
+    template <class Add>
+    static SLUICE_INLINE __m512 sums_of(const F32 (&v)[16], Add add) {
+        const auto add_halves = [&](__m512 a, __m512 b) {
+            return add(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xEE));
+        };
+        __m512 four[4];
+        SLUICE_UNROLL
+        for (int r = 0; r < 4; ++r) {
+            const __m512 ab = add_halves(v[r].v, v[r + 4].v), cd = add_halves(v[r + 8].v, v[r + 12].v);
+            four[r] = add(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xDD));
+        }
+        const auto add_pairs = [&](__m512 a, __m512 b) {
+            return add(_mm512_shuffle_ps(a, b, 0x44), _mm512_shuffle_ps(a, b, 0xEE));
+        };
+        const __m512 even = add_pairs(four[0], four[1]), odd = add_pairs(four[2], four[3]);
+        return add(_mm512_shuffle_ps(even, odd, 0x88), _mm512_shuffle_ps(even, odd, 0xDD));
     }
     static SLUICE_INLINE __m256 low(__m512 v) { return __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7); }
     static SLUICE_INLINE __m256 high(__m512 v) { return __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15); }

@@ -40,6 +40,9 @@ struct Scalar {
     struct Bytes {
         std::array<std::uint8_t, 64> v;
     };
+    struct Scales {
+        std::array<std::int16_t, 16> v;
+    };
 
     // ---- floats: every function acts lane by lane ----
 
@@ -152,6 +155,10 @@ struct Scalar {
     static I32 mul(I32 a, I32 b) {
         return map_i32([&](std::size_t i) { return a.v[i] * b.v[i]; });
     }
+    //! Lane i is the sum of the lanes of v[i].
+    static I32 sums(const I32 (&v)[16]) {
+        return map_i32([&](std::size_t i) { return sum(v[i]); });
+    }
     static std::int32_t sum(I32 a) { return std::accumulate(a.v.begin(), a.v.end(), 0); }
     //! The low byte of each lane.
     static void store(std::int8_t* p, I32 a) {
@@ -204,6 +211,15 @@ struct Scalar {
     static Bytes shift(Bytes a) {
         return map_bytes(
             [&](std::size_t i) { return static_cast<std::uint8_t>(Count >= 0 ? a.v[i] >> Count : a.v[i] << -Count); });
+    }
+    //! The 32 bytes at p twice, the first shifted right by First, the second by Second.
+    template <int First, int Second>
+    static Bytes shift_twice(const void* p) {
+        Bytes twice;
+        std::memcpy(twice.v.data(), p, 32);
+        std::memcpy(twice.v.data() + 32, p, 32);
+        const Bytes first = shift<First>(twice), second = shift<Second>(twice);
+        return map_bytes([&](std::size_t i) { return i < 32 ? first.v[i] : second.v[i]; });
     }
     //! The same with a count that is known only when the program runs, not negative.
     static Bytes shift_right(Bytes a, int count) {
@@ -271,6 +287,23 @@ struct Scalar {
         return map_i32([&](std::size_t i) {
             const auto low = static_cast<std::int16_t>(pairs.v[i]);
             return acc.v[i] + low * x[0] + (pairs.v[i] >> 16) * x[1];
+        });
+    }
+    //! N = 8 or 16 numbers for dot_scaled().
+    template <std::size_t N>
+    static Scales load_scales(const std::int8_t* p) {
+        Scales r = {};
+        std::copy_n(p, N, r.v.begin());
+        return r;
+    }
+    //! Lane i: acc + the sum over j < 4 of level[4i + j] * x[4i + j] times a scale, levels unsigned and <= 128, x
+    //! signed and > -128. The scales are numbers Each * I, Each * I + 1, ..., each for the next 64 / Each levels.
+    template <std::size_t Each, std::size_t I>
+    static I32 dot_scaled(I32 acc, Bytes level, Bytes x, const Scales& scales) {
+        return map_i32([&](std::size_t i) {
+            std::int32_t sum = 0;
+            for (std::size_t j = 4 * i; j < 4 * i + 4; ++j) sum += level.v[j] * static_cast<std::int8_t>(x.v[j]);
+            return acc.v[i] + sum * scales.v[Each * I + 4 * i * Each / 64];
         });
     }
     //! Asks for the cache line of p in the second-level cache.

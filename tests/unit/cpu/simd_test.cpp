@@ -138,6 +138,10 @@ std::vector<Result> every_operation(const Input& in) {
     give_i32("add i32", V::add(i, j));
     give_i32("sub i32", V::sub(i, j));
     give_i32("mul i32", V::mul(i, j));
+    typename V::I32 many[16];
+    for (std::size_t r = 0; r < 16; ++r) many[r] = V::set_i32(in.j[r]);
+    many[3] = i;
+    give_i32("sums i32", V::sums(many));
     give_f32("to_float", V::to_float(i));
 
     const std::uint8_t* p = in.bytes.data();
@@ -159,6 +163,7 @@ std::vector<Result> every_operation(const Input& in) {
     for (std::size_t k = 0; k < 256; k += 64) give_bytes("interleave<16>", V::load_bytes(interleaved.data() + k));
     give_bytes("shift right", V::keep(V::template shift<2>(x), 63));
     give_bytes("shift left", V::keep(V::template shift<-4>(x), 0xF0));
+    give_bytes("shift_twice", V::keep(V::template shift_twice<-4, 2>(p + 7), 0x30));
     give_bytes("shift_right", V::keep(V::shift_right(x, 5), 7));
     give_bytes("exchange", V::template exchange<14>(x, 0x0000CCCC));
     give_bytes("low_halves", V::low_halves(x, y));
@@ -176,6 +181,12 @@ std::vector<Result> every_operation(const Input& in) {
     const auto levels = V::keep(y, 127);
     give_i32("dot4_each of whole bytes", V::template dot4_each<255>(i, y, tame.data() + 8));
     give_i32("dot4_each", V::template dot4_each<127>(i, levels, tame.data() + 4));
+    const auto factors = V::load_bytes(tame.data()), few = V::keep(y, 63);
+    const auto eight = V::template load_scales<8>(int8 + 70), sixteen = V::template load_scales<16>(int8 + 70);
+    give_i32("dot_scaled<2, 0>", V::template dot_scaled<2, 0>(i, few, factors, eight));
+    give_i32("dot_scaled<2, 3>", V::template dot_scaled<2, 3>(i, few, factors, eight));
+    give_i32("dot_scaled<4, 1>", V::template dot_scaled<4, 1>(i, few, factors, sixteen));
+    give_i32("dot_scaled<4, 2>", V::template dot_scaled<4, 2>(i, few, factors, sixteen));
     std::array<std::int16_t, 16> words;
     for (std::size_t k = 0; k < 16; ++k) words[k] = static_cast<std::int16_t>(in.i[k]);
     const auto pairs = V::template signed_byte_pair<0>(x);
