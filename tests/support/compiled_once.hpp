@@ -23,7 +23,7 @@ using Columns = std::span<const cpu::Column<typename F::Activation>>;
 
 #define SLUICE_TEST_KERNEL(DECLARE, F)                                                                    \
     DECLARE void sluice::cpu::multiply<sluice::quant::F>(const sluice::Matrix&, std::size_t, std::size_t, \
-                                                         sluice::test::Columns<sluice::quant::F>);
+                                                         sluice::test::Columns<sluice::quant::F>, const std::byte*);
 #define SLUICE_TEST_MODEL(DECLARE, P)                             \
     DECLARE struct sluice::LoadedModel<P>;                        \
     DECLARE sluice::Status sluice::model::Forward<P>::operator()( \

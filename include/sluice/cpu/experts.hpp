@@ -37,12 +37,20 @@ public:
         team.barrier();
 
         const Range ff = share(shape_.ff, row_granule, team.rank(), team.size());
-        each_active_expert([&](std::size_t expert, std::span<const std::uint32_t> entries) {
+        const Range hidden = share(shape_.hidden, row_granule, team.rank(), team.size());
+        const auto first_down = [&](std::size_t expert) {
+            return weights.down.row(expert * shape_.hidden + hidden.first);
+        };
+        each_active_expert([&](std::size_t expert, std::span<const std::uint32_t> entries, std::size_t next) {
+            const std::size_t rows = expert * shape_.ff;
             const auto row_of = [&](std::size_t i) { return entries[i] / shape_.used; };
-            linear<Q>(weights.gate.slice(expert * shape_.ff, shape_.ff), ff, x, entries.size(), row_of,
-                      [&](std::size_t i) { return inner_.row(entries[i]); });
-            linear<Q>(weights.up.slice(expert * shape_.ff, shape_.ff), ff, x, entries.size(), row_of,
-                      [&](std::size_t i) { return up_.data() + entries[i] * shape_.ff; });
+            linear<Q>(
+                weights.gate.slice(rows, shape_.ff), ff, x, entries.size(), row_of,
+                [&](std::size_t i) { return inner_.row(entries[i]); }, weights.up.row(rows + ff.first));
+            linear<Q>(
+                weights.up.slice(rows, shape_.ff), ff, x, entries.size(), row_of,
+                [&](std::size_t i) { return up_.data() + entries[i] * shape_.ff; },
+                next < shape_.experts ? weights.gate.row(next * shape_.ff + ff.first) : first_down(next_active(0)));
             for (const std::uint32_t entry : entries) gate(inner_.row(entry), up_.data() + entry * shape_.ff, ff);
         });
         team.barrier();
@@ -51,12 +59,12 @@ public:
         for (std::size_t entry = mine.first; entry < mine.last; ++entry) inner_.quantize(entry);
         team.barrier();
 
-        const Range hidden = share(shape_.hidden, row_granule, team.rank(), team.size());
-        each_active_expert([&](std::size_t expert, std::span<const std::uint32_t> entries) {
+        each_active_expert([&](std::size_t expert, std::span<const std::uint32_t> entries, std::size_t next) {
             linear<Q>(
                 weights.down.slice(expert * shape_.hidden, shape_.hidden), hidden, inner_, entries.size(),
                 [&](std::size_t i) { return entries[i]; },
-                [&](std::size_t i) { return results_.data() + entries[i] * shape_.hidden; });
+                [&](std::size_t i) { return results_.data() + entries[i] * shape_.hidden; },
+                next < shape_.experts ? first_down(next) : nullptr);
         });
         for (std::size_t row = 0; row < choices.size() / shape_.used; ++row) {
             combine(choices.subspan(row * shape_.used, shape_.used),
@@ -78,12 +86,18 @@ private:
         begin_.back() = static_cast<std::uint32_t>(choices.size());
     }
 
-    //! f(expert, its entries in ascending order) for each expert that has any.
+    //! The first expert from e on that has any entries, or the number of experts.
+    std::size_t next_active(std::size_t e) const {
+        while (e < shape_.experts && begin_[e] == begin_[e + 1]) ++e;
+        return e;
+    }
+
+    //! f(expert, its entries in ascending order, the next active one) for each active expert.
     template <class F>
     void each_active_expert(F f) const {
-        for (std::size_t e = 0; e < shape_.experts; ++e) {
-            if (begin_[e] == begin_[e + 1]) continue;
-            f(e, std::span<const std::uint32_t>(entries_.data() + begin_[e], begin_[e + 1] - begin_[e]));
+        for (std::size_t e = next_active(0), next = 0; e < shape_.experts; e = next) {
+            next = next_active(e + 1);
+            f(e, std::span<const std::uint32_t>(entries_.data() + begin_[e], begin_[e + 1] - begin_[e]), next);
         }
     }
 

@@ -22,10 +22,11 @@ namespace sluice::cpu {
 
 //! column.y[r] = row r . column.x for the weight rows r of [first_row, last_row) and all columns. The weights have
 //! format F and cols a multiple of F::block_size; their data is aligned to alignof(F::Block) and row_bytes < 2^27. Of
-//! interleaved weights first_row is a multiple of sixteen.
+//! interleaved weights first_row is a multiple of sixteen. `then`, if given, are weights that this thread reads next:
+//! the kernel may ask for them as it ends.
 template <BlockFormat F, class V = simd::Native>
 void multiply(const Matrix& weights, std::size_t first_row, std::size_t last_row,
-              std::span<const Column<typename F::Activation>> columns) {
+              std::span<const Column<typename F::Activation>> columns, const std::byte* then = nullptr) {
     assert(weights.cols % F::block_size == 0 && weights.row_bytes < (std::size_t{1} << 27));
     assert(!weights.interleaved || first_row % simd::lanes == 0);
     for (std::size_t row = first_row; row < last_row; row += simd::lanes) {
@@ -57,7 +58,7 @@ void multiply(const Matrix& weights, std::size_t first_row, std::size_t last_row
             if constexpr (reads_rows<F, V>) {
                 if (columns.size() == 1) {
                     multiply_rows<F, V>(tile, weights.cols, columns[0], row, n,
-                                        weights.data + last_row * weights.row_bytes);
+                                        weights.data + last_row * weights.row_bytes, then);
                     continue;
                 }
             }

@@ -79,10 +79,11 @@ constexpr bool reads_rows = V::registers > 1 && requires(const typename F::Block
 };
 
 //! column.y[first_row + r] = row r . column.x for the first n of sixteen rows of k elements. The rows are read one
-//! after the other, as they lie in memory; `end` is where the last one ends that the caller will read.
+//! after the other, as they lie in memory; `end` is where the last one ends that the caller will read before
+//! it goes on at `then`, or nullptr.
 template <IntegerFormat F, class V>
 void multiply_rows(const RowTile& tile, std::size_t k, const Column<typename F::Activation>& column,
-                   std::size_t first_row, std::size_t n, const std::byte* end) {
+                   std::size_t first_row, std::size_t n, const std::byte* end, const std::byte* then) {
     using Block = typename F::Block;
     using T = Interleaved<F, V>;
     constexpr std::size_t size = F::block_size, most = 16;
@@ -93,9 +94,10 @@ void multiply_rows(const RowTile& tile, std::size_t k, const Column<typename F::
     // by tiles of 16 rows, as several columns are computed: Q4_K 32, Q6_K 27; just read, and summed up: 44.
     constexpr std::size_t ahead = 14336;
     const std::byte* next = tile.base + ahead;
+    if (then == nullptr) then = end - ahead;  // what has come already, once more
     const auto ask = [&](std::size_t lines) SLUICE_INLINE_LAMBDA {
         SLUICE_UNROLL
-        for (std::size_t i = 0; i < lines; ++i, next += 64) V::prefetch(std::min(next, end - 1));
+        for (std::size_t i = 0; i < lines; ++i, next += 64) V::prefetch(next < end ? next : then + (next - end));
     };
     auto acc = V::zero();
     for (std::size_t begin = 0; begin < total; begin += most) {

@@ -55,9 +55,9 @@ void layer(T& team, std::size_t index, const LayerWeights& weights, std::span<co
     }
     team.barrier();
 
-    cpu::linear<Q>(team, weights.q, w.normed, n, w.q.data());
-    cpu::linear<Q>(team, weights.k, w.normed, n, w.k.data());
-    cpu::linear<Q>(team, weights.v, w.normed, n, w.v.data());
+    cpu::linear<Q>(team, weights.q, w.normed, n, w.q.data(), &weights.k);
+    cpu::linear<Q>(team, weights.k, w.normed, n, w.k.data(), &weights.v);
+    cpu::linear<Q>(team, weights.v, w.normed, n, w.v.data(), &weights.o);
     team.barrier();
 
     const Range heads = share(n * s.kv_heads, 1, team.rank(), team.size());
@@ -81,7 +81,7 @@ void layer(T& team, std::size_t index, const LayerWeights& weights, std::span<co
     for (std::size_t r = mine.first; r < mine.last; ++r) w.mixed.quantize(r);
     team.barrier();
 
-    cpu::linear<Q>(team, weights.o, w.mixed, n, w.update.data());
+    cpu::linear<Q>(team, weights.o, w.mixed, n, w.update.data(), &weights.router);
     team.barrier();
 
     // Experts
