@@ -36,7 +36,7 @@ class Rates {
     using Forward = cuda::Forward<Policies>;
 
 public:
-    Rates(cuda::Gpu& gpu, model::Ready<Policies, Forward> ready, Policies::Sampler sampler, std::size_t rows)
+    Rates(cuda::Gpu& gpu, model::Ready<Policies::KvCache, Forward> ready, Policies::Sampler sampler, std::size_t rows)
         : gpu_(gpu),
           ready_(std::move(ready)),
           sampler_(std::move(sampler)),
@@ -89,7 +89,7 @@ private:
     }
 
     cuda::Gpu& gpu_;
-    model::Ready<Policies, Forward> ready_;
+    model::Ready<Policies::KvCache, Forward> ready_;
     Policies::Sampler sampler_;
     Forward::Logits logits_;
     std::vector<Token> tokens_;  // the newest of each sequence
@@ -98,7 +98,7 @@ private:
 
 Status run(const std::string& path, const Sizes& sizes) {
     SLUICE_ASSIGN(const gguf::File file, gguf::File::open(path));
-    SLUICE_ASSIGN(const auto model, model::Model<Policies>::read(file, 0));
+    SLUICE_ASSIGN(const auto model, model::ModelOf<Policies>::read(file, 0));
     SLUICE_ASSIGN(cuda::Gpu gpu, cuda::Gpu::create());
     const auto& s = model.shape;
     const KvCacheShape cache{s.layers, s.kv_heads, s.head_dim, sizes.rows, sizes.prompt + sizes.generate};

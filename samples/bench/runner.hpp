@@ -71,8 +71,8 @@ public:
                                    const model::LoadProgress& progress) {
         try {
             SLUICE_ASSIGN(auto executor, make_executor<typename P::Executor>(threads));
-            SLUICE_ASSIGN(model::Model<P> model,
-                          model::Model<P>::read(file, Forward::reads_interleaved ? interleave_limit : 0));
+            SLUICE_ASSIGN(model::ModelOf<P> model,
+                          model::ModelOf<P>::read(file, Forward::reads_interleaved ? interleave_limit : 0));
             const shape::Dynamic& s = model.hyperparameters.shape;
             const std::uint64_t bytes = weights_per_token(model.weights, s);
             const KvCacheShape cache{s.layers, s.kv_heads, s.head_dim, sequences, capacity};
@@ -111,8 +111,8 @@ public:
     std::uint64_t bytes_per_token() const { return bytes_per_token_; }
 
 private:
-    Runner(std::unique_ptr<typename P::Executor> executor, model::Ready<P, Forward> ready, std::size_t sequences,
-           std::uint64_t bytes)
+    Runner(std::unique_ptr<typename P::Executor> executor, model::Ready<typename P::KvCache, Forward> ready,
+           std::size_t sequences, std::uint64_t bytes)
         : executor_(std::move(executor)),
           cache_(std::move(ready.cache)),
           forward_(std::move(ready.forward)),

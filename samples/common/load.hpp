@@ -2,14 +2,12 @@
 //! Loads the model that the flags ask for.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
-#include <span>
 #include <string>
 
+#include "compiled_once.hpp"
 #include "options.hpp"
 #include "sluice/core/to_text.hpp"
-#include "sluice/core/types.hpp"
 #include "sluice/cpu/kv_cache.hpp"
 #include "sluice/draft/prompt_lookup.hpp"
 #include "sluice/pipeline/pipeline.hpp"
@@ -49,10 +47,4 @@ sluice::Expected<sluice::Pipeline<P>> load(const ModelOptions& options) {
 
 }  // namespace samples
 
-//! Compiled once for all programs, in load.cpp: reading a file and the kernels are most of a pipeline.
-extern template struct sluice::LoadedModel<samples::Policies>;
-extern template sluice::Status sluice::model::Forward<samples::Policies>::operator()(samples::Policies::Executor&,
-                                                                                     samples::Policies::KvCache&,
-                                                                                     std::span<const sluice::Row>,
-                                                                                     std::span<float>,
-                                                                                     const std::atomic<bool>*);
+extern template struct sluice::LoadedModel<samples::Policies>;  // in load.cpp

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The compilers that the tests call by hand: the one that builds the project and, where present, the other of gcc and clang.
+# The compilers that the tests call by hand: the one that builds the project and, where SLUICE_COMPILER_TESTS is `all`
+# and it is present, the other of gcc and clang.
 # compilers: their names; gcc_command and clang_command: their paths.
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     set(compilers gcc clang)
@@ -13,7 +14,9 @@ list(GET compilers 0 first)
 list(GET compilers 1 second)
 set(${first}_command ${CMAKE_CXX_COMPILER})
 set(${second}_command ${SLUICE_OTHER_COMPILER})
-if(NOT SLUICE_OTHER_COMPILER)
+if(NOT SLUICE_COMPILER_TESTS STREQUAL all)
+    list(REMOVE_ITEM compilers ${second})
+elseif(NOT SLUICE_OTHER_COMPILER)
     message(STATUS "${second} not found: no tests with it")
     list(REMOVE_ITEM compilers ${second})
 endif()

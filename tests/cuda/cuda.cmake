@@ -3,23 +3,25 @@
 find_program(SLUICE_NVCC nvcc HINTS /usr/local/cuda/bin)
 mark_as_advanced(SLUICE_NVCC)
 
-set(name "cuda: the kernels compile for sm_80, sm_89, sm_90a and sm_100, and spill no registers")
-get_target_property(cuda_flags sluice_cuda INTERFACE_COMPILE_OPTIONS)
-string(REGEX REPLACE "^.*COMPILE_LANGUAGE:CUDA>:(.*)>$" "\\1" cuda_flags "${cuda_flags}")
-add_test(NAME ${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/check_kernels.sh ${SLUICE_NVCC}
-         ${CMAKE_CURRENT_LIST_DIR}/kernels.cu ${cuda_flags} -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/cuda)
-set_tests_properties(${name} PROPERTIES LABELS cuda SKIP_RETURN_CODE 77)
+if(SLUICE_COMPILER_TESTS STREQUAL all)
+    set(name "cuda: the kernels compile for sm_80, sm_89, sm_90a and sm_100, and spill no registers")
+    get_target_property(cuda_flags sluice_cuda INTERFACE_COMPILE_OPTIONS)
+    string(REGEX REPLACE "^.*COMPILE_LANGUAGE:CUDA>:(.*)>$" "\\1" cuda_flags "${cuda_flags}")
+    add_test(NAME ${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/check_kernels.sh ${SLUICE_NVCC}
+             ${CMAKE_CURRENT_LIST_DIR}/kernels.cu ${cuda_flags} -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/cuda)
+    set_tests_properties(${name} PROPERTIES LABELS cuda SKIP_RETURN_CODE 77)
 
-# What a GPU's tests and benchmarks run, of weights in all formats, so that it is not on a GPU that they first compile.
-set(name "cuda: the kernels of the GPU's own tests compile")
-if(SLUICE_NVCC)
-    add_test(NAME ${name} COMMAND ${SLUICE_NVCC} ${cuda_flags} -Werror all-warnings -arch=compute_90a -ptx -o /dev/null
-             -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/cuda -I${CMAKE_CURRENT_SOURCE_DIR}
-             ${CMAKE_CURRENT_LIST_DIR}/gpu/kernels.cu)
-else()
-    add_test(NAME ${name} COMMAND sh -c "echo 'SKIPPED: nvcc not found: the GPU tests were not compiled'; exit 77")
+    # What a GPU's tests and benchmarks run, of weights in all formats, so that it is not on a GPU that they first compile.
+    set(name "cuda: the kernels of the GPU's own tests compile")
+    if(SLUICE_NVCC)
+        add_test(NAME ${name} COMMAND ${SLUICE_NVCC} ${cuda_flags} -Werror all-warnings -arch=compute_90a -ptx -o /dev/null
+                 -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/cuda -I${CMAKE_CURRENT_SOURCE_DIR}
+                 ${CMAKE_CURRENT_LIST_DIR}/gpu/kernels.cu)
+    else()
+        add_test(NAME ${name} COMMAND sh -c "echo 'SKIPPED: nvcc not found: the GPU tests were not compiled'; exit 77")
+    endif()
+    set_tests_properties(${name} PROPERTIES LABELS cuda SKIP_RETURN_CODE 77)
 endif()
-set_tests_properties(${name} PROPERTIES LABELS cuda SKIP_RETURN_CODE 77)
 
 if(SLUICE_CUDA)
     add_library(gpu_kernels OBJECT cuda/gpu/kernels.cu)
@@ -27,7 +29,7 @@ if(SLUICE_CUDA)
     target_link_libraries(gpu_kernels PRIVATE sluice::cuda)
     add_executable(gpu_tests cuda/gpu/forward_test.cpp cuda/gpu/laws_test.cpp $<TARGET_OBJECTS:gpu_kernels>
                              $<TARGET_OBJECTS:test_main>)
-    target_link_libraries(gpu_tests PRIVATE test_support test_compiled_once sluice::cuda CUDA::cudart)
+    target_link_libraries(gpu_tests PRIVATE test_support sluice::cuda CUDA::cudart)
     target_precompile_headers(gpu_tests REUSE_FROM test_precompiled)
     set(gpu_tests $<TARGET_FILE:gpu_tests>)
 endif()

@@ -69,11 +69,11 @@ struct FloatCacheOnCpu : OnCpu {
 //! What the kernels cannot do, gate and up in two formats, is left to the CPU.
 class DeviceForward : public AnyForward {
     using P = test::PoliciesOn<FaultyDevice, quant::Any, float>;
-    using Ready = model::Ready<P, cuda::HybridForward<P>>;
+    using Ready = model::Ready<typename P::KvCache, cuda::HybridForward<P>>;
 
 public:
     DeviceForward(const gguf::File& file, const ForwardSetup& setup)
-        : model_(value_or_throw(model::Model<P>::read(file, 0))), ready_(make(setup)) {}
+        : model_(value_or_throw(model::ModelOf<P>::read(file, 0))), ready_(make(setup)) {}
 
     Status compute(std::span<const Row> rows, std::span<float> logits, const std::atomic<bool>* cancel) override {
         return ready_.forward(device_, ready_.cache, rows, logits, cancel);
@@ -99,7 +99,7 @@ private:
     }
 
     FaultyDevice device_;
-    model::Model<P> model_;
+    model::ModelOf<P> model_;
     Ready ready_;
 };
 

@@ -27,9 +27,10 @@ using P = PoliciesOn<Emulated, Formats>;
 constexpr TinyModel tiny{.layers = 1};
 constexpr std::size_t tiny_head_dim = 64;
 
-Expected<model::Ready<P, cuda::HybridForward<P>>> create(Emulated& device, const gguf::File& file,
-                                                         std::size_t max_rows = 4, std::size_t cpu_moe = 0) {
-    SLUICE_ASSIGN(const auto model, model::Model<P>::read(file, 0));
+Expected<model::Ready<typename P::KvCache, cuda::HybridForward<P>>> create(Emulated& device, const gguf::File& file,
+                                                                           std::size_t max_rows = 4,
+                                                                           std::size_t cpu_moe = 0) {
+    SLUICE_ASSIGN(const auto model, model::ModelOf<P>::read(file, 0));
     const auto& s = model.shape;
     return cuda::HybridForward<P>::create(device, model, {s.layers, s.kv_heads, s.head_dim, 1, 8}, max_rows, {},
                                           {.layers = cpu_moe});
@@ -70,7 +71,7 @@ TEST_CASE("cuda forward: the CPU's logits with a cache of Q8_0, which the model'
 
     using Compact = PoliciesOn<Emulated, Formats, quant::Q8_0::Block>;
     const MemoryFile odd(odd_model.in(Format::F32).draft());
-    const auto model = model::Model<Compact>::read(*odd, 0);
+    const auto model = model::ModelOf<Compact>::read(*odd, 0);
     REQUIRE(model.ok());
     const auto& s = model->shape;
     const auto ready = cuda::Forward<Compact>::create(device, *model, {s.layers, s.kv_heads, s.head_dim, 1, 8}, 4);
@@ -174,7 +175,7 @@ TEST_CASE("cuda forward: experts that stay on the CPU take no memory of the devi
 TEST_CASE("cuda forward: the bundle's Experts compute on the CPU, and a pass is cancelled between two hops") {
     Emulated device;
     const MemoryFile file(TinyModel{.layers = 2}.in(Format::Q4_K).draft());
-    const auto model = model::Model<Interrupted>::read(*file, 0);
+    const auto model = model::ModelOf<Interrupted>::read(*file, 0);
     REQUIRE(model.ok());
     auto ready =
         cuda::HybridForward<Interrupted>::create(device, *model, {2, 2, tiny_head_dim, 1, 8}, 2, {}, {.layers = 2});
@@ -194,7 +195,7 @@ TEST_CASE("cuda forward: the bundle's Experts compute on the CPU, and a pass is 
 TEST_CASE("cuda forward: a device's half alone does not compute a model whose experts are elsewhere") {
     Emulated device;
     const MemoryFile file(tiny.in(Format::Q4_K).draft());
-    const auto model = model::Model<P>::read(*file, 0);
+    const auto model = model::ModelOf<P>::read(*file, 0);
     REQUIRE(model.ok());
     auto ready = cuda::Forward<P>::create(device, *model, {1, 2, tiny_head_dim, 1, 8}, 1, {}, 1);
     REQUIRE(ready.ok());

@@ -29,7 +29,7 @@ struct Sampled {
 
     MemoryFile file{TinyModel{.layers = 1}.in(quant::Format::Q4_K).draft()};
     Emulated device;
-    model::Ready<Tested, cuda::Forward<Tested>> ready = make();
+    model::Ready<Tested::KvCache, cuda::Forward<Tested>> ready = make();
     cuda::DeviceLogits<Emulated> logits = ready.forward.make_logits(device, 4);
     cuda::DeviceSampler sampler = *cuda::DeviceSampler::make(params());
     Runner<CoreOf<Formats, cpu::KvCacheF16>> cpu{*file, {.max_rows = 4, .capacity = capacity}};
@@ -60,8 +60,8 @@ struct Sampled {
     }
 
 private:
-    model::Ready<Tested, cuda::Forward<Tested>> make() {
-        const auto model = model::Model<Tested>::read(*file, 0);
+    model::Ready<Tested::KvCache, cuda::Forward<Tested>> make() {
+        const auto model = model::ModelOf<Tested>::read(*file, 0);
         REQUIRE(model.ok());
         const auto& s = model->shape;
         std::size_t copied = 0, all = 1;

@@ -59,9 +59,10 @@ public:
     }
 
 private:
-    static model::Ready<P, cuda::HybridForward<P>> make(D& device, const gguf::File& file, std::size_t sequences,
-                                                        std::size_t capacity, std::size_t cpu_moe) {
-        const auto model = model::Model<P>::read(file, 0);
+    static model::Ready<typename P::KvCache, cuda::HybridForward<P>> make(D& device, const gguf::File& file,
+                                                                          std::size_t sequences, std::size_t capacity,
+                                                                          std::size_t cpu_moe) {
+        const auto model = model::ModelOf<P>::read(file, 0);
         REQUIRE_MESSAGE(model.ok(), model.status().message());
         const auto& s = model->shape;
         auto ready =
@@ -73,7 +74,7 @@ private:
 
     Runner<CoreOf<Q, cpu::ContiguousKvCache<Unit>>> cpu_;
     D& device_;
-    model::Ready<P, cuda::HybridForward<P>> ready_;
+    model::Ready<typename P::KvCache, cuda::HybridForward<P>> ready_;
 };
 
 //! A prompt, tokens behind it one by one, then two sequences in one batch, one of which wants no logits; then the

@@ -21,7 +21,7 @@ using mutants::TrueForwardPolicies;
 namespace {
 
 Status read_model(const gguf::File& file) {
-    const auto model = model::Model<TrueForwardPolicies>::read(file, 0);
+    const auto model = model::ModelOf<TrueForwardPolicies>::read(file, 0);
     return model.ok() ? Status() : model.status();
 }
 

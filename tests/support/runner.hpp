@@ -38,7 +38,7 @@ template <class P = CoreOf<>>
 class Runner {
 public:
     explicit Runner(const gguf::File& file, const RunnerLimits& limits = {})
-        : Runner(value_of(model::Model<P>::read(file, limits.interleave_limit)), limits) {}
+        : Runner(value_of(model::ModelOf<P>::read(file, limits.interleave_limit)), limits) {}
 
     std::size_t vocab() const { return forward.vocab(); }
 
@@ -67,7 +67,7 @@ public:
     }
 
 private:
-    Runner(model::Model<P> model, const RunnerLimits& limits)
+    Runner(model::ModelOf<P> model, const RunnerLimits& limits)
         : cache({model.shape.layers, model.shape.kv_heads, model.shape.head_dim, limits.sequences, limits.capacity}),
           executor(limits.threads),
           forward(std::move(model), {limits.max_rows, limits.capacity, limits.threads}) {}
@@ -81,7 +81,7 @@ private:
 public:
     typename P::KvCache cache;
     typename P::Executor executor;
-    model::Forward<P> forward;
+    typename P::template Forward<P> forward;
 };
 
 }  // namespace sluice::test

@@ -54,7 +54,7 @@ class ForwardOf : public AnyForward {
     using Executor = CountingExecutor<typename P::Executor>;
 
 public:
-    ForwardOf(model::Model<P> model, const ForwardSetup& setup)
+    ForwardOf(model::ModelOf<P> model, const ForwardSetup& setup)
         : cache_({model.shape.layers, model.shape.kv_heads, model.shape.head_dim, setup.sequences, setup.capacity}),
           executor_(setup.threads),
           forward_(std::move(model), {setup.max_rows, setup.capacity, setup.threads}) {}
@@ -69,14 +69,14 @@ public:
 private:
     typename P::KvCache cache_;
     Executor executor_;
-    model::Forward<P> forward_;
+    typename P::template Forward<P> forward_;
 };
 
-//! model::Forward<P> on a model in which `change` has changed something.
+//! The forward pass of P on a model in which `change` has changed something.
 template <class P>
-OpenForward forward_opener(std::function<void(model::Model<P>&)> change = {}) {
+OpenForward forward_opener(std::function<void(model::ModelOf<P>&)> change = {}) {
     return [change](const gguf::File& file, const ForwardSetup& setup) {
-        auto model = value_or_throw(model::Model<P>::read(file, 0));
+        auto model = value_or_throw(model::ModelOf<P>::read(file, 0));
         if (change) change(model);
         return std::make_unique<ForwardOf<P>>(std::move(model), setup);
     };

@@ -49,9 +49,10 @@ public:
 
     //! Copies the weights to the device and makes room for a cache and for batches of max_rows, if the device has the
     //! memory for all of that. The experts of the last `hops` layers are left out: see run().
-    static Expected<model::Ready<P, Forward>> create(D& device, const model::Model<P>& model, const KvCacheShape& cache,
-                                                     std::size_t max_rows, const model::LoadProgress& progress = {},
-                                                     std::size_t hops = 0) {
+    static Expected<model::Ready<typename P::KvCache, Forward>> create(D& device, const model::ModelOf<P>& model,
+                                                                       const KvCacheShape& cache, std::size_t max_rows,
+                                                                       const model::LoadProgress& progress = {},
+                                                                       std::size_t hops = 0) {
         const auto& s = model.shape;
         SLUICE_TRY(model::check_head_dim<Cache>(cache.head_dim));
         SLUICE_TRY(check_kernels(std::span(model.weights.layers).first(s.layers - hops), s, max_rows));
@@ -68,8 +69,8 @@ public:
         SLUICE_ASSIGN(auto kv, Cache::create(cache));
         SLUICE_ASSIGN(auto pass, Pass<P>::create(device, model, cache.capacity, max_rows, hops, progress));
         SLUICE_ASSIGN(auto mailbox, (Mailbox<D, Outcome>::create(max_rows)));
-        return model::Ready<P, Forward>{std::move(kv),
-                                        Forward(std::move(pass), std::move(mailbox), max_rows, cache.capacity)};
+        return model::Ready<typename P::KvCache, Forward>{
+            std::move(kv), Forward(std::move(pass), std::move(mailbox), max_rows, cache.capacity)};
     }
 
     std::size_t max_rows() const { return max_rows_; }

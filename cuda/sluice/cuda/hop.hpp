@@ -86,10 +86,11 @@ public:
     static constexpr bool reads_interleaved = Forward<P>::reads_interleaved;
 
     //! As Forward::create. The experts on the CPU are read where the file is mapped, which must outlive this.
-    static Expected<model::Ready<P, HybridForward>> create(D& device, const model::Model<P>& model,
-                                                           const KvCacheShape& cache, std::size_t max_rows,
-                                                           const model::LoadProgress& progress = {},
-                                                           const model::CpuExperts& on_cpu = {}) {
+    static Expected<model::Ready<typename P::KvCache, HybridForward>> create(D& device, const model::ModelOf<P>& model,
+                                                                             const KvCacheShape& cache,
+                                                                             std::size_t max_rows,
+                                                                             const model::LoadProgress& progress = {},
+                                                                             const model::CpuExperts& on_cpu = {}) {
         const auto& s = model.shape;
         const std::size_t hops = std::min(on_cpu.layers, s.layers);
         SLUICE_ASSIGN(auto ready, Forward<P>::create(device, model, cache, max_rows, progress, hops));
@@ -100,7 +101,7 @@ public:
             SLUICE_ASSIGN(forward.experts_,
                           cpu::with_threads<CpuExperts>(shape, forms.normed, forms.inner, on_cpu.threads));
         }
-        return model::Ready<P, HybridForward>{std::move(ready.cache), std::move(forward)};
+        return model::Ready<typename P::KvCache, HybridForward>{std::move(ready.cache), std::move(forward)};
     }
 
     std::size_t max_rows() const { return on_device_.max_rows(); }

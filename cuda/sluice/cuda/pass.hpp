@@ -52,14 +52,14 @@ public:
     static constexpr Batch one_row = {1, 0, nullptr, 1};
 
     //! Bytes of device memory that create() will take.
-    static std::size_t need(const model::Model<P>& model, std::size_t capacity, std::size_t max_rows,
+    static std::size_t need(const model::ModelOf<P>& model, std::size_t capacity, std::size_t max_rows,
                             std::size_t hops) {
         const UploadNeed weights = upload_need<Q>(model.weights, model.shape.layers - hops);
         return weights.kept + weights.staging + workspace_bytes(model, capacity, max_rows);
     }
 
     //! Copies the weights to the device, and makes room for batches of max_rows over caches of `capacity` positions.
-    static Expected<Pass> create(D& device, const model::Model<P>& model, std::size_t capacity, std::size_t max_rows,
+    static Expected<Pass> create(D& device, const model::ModelOf<P>& model, std::size_t capacity, std::size_t max_rows,
                                  std::size_t hops, const model::LoadProgress& progress) {
         const model::Hyperparameters& h = model.hyperparameters;
         const model::RopeFrequencies rope(model.shape.head_dim, h.rope_theta, h.rope_scaling);
@@ -130,7 +130,7 @@ private:
         tiles_.reserve(max_rows);
     }
 
-    static std::size_t workspace_bytes(const model::Model<P>& model, std::size_t capacity, std::size_t max_rows) {
+    static std::size_t workspace_bytes(const model::ModelOf<P>& model, std::size_t capacity, std::size_t max_rows) {
         Arena count(nullptr);
         Workspace::take(count, model.shape, model::layer_forms<Q>(model.weights), max_rows, capacity);
         return count.used();

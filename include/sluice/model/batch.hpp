@@ -20,10 +20,10 @@
 
 namespace sluice::model {
 
-//! A forward pass made ready on its machine, and the cache that it fills. P is a policy bundle.
-template <class P, class Forward>
+//! A forward pass made ready on its machine, and the cache that it fills.
+template <class Cache, class Forward>
 struct Ready {
-    typename P::KvCache cache;
+    Cache cache;
     Forward forward;
 };
 

@@ -35,8 +35,9 @@ struct ForwardLimits {
     std::size_t threads = 1;   //!< of the executor
 };
 
-//! The computation of one model. A row's logits depend on its own sequence alone, to the bit: not on the other rows,
-//! nor on how its prefix was cut into batches, nor on the number of threads.
+//! The computation of one model on threads of the CPU. P has the slots of sluice::ComputeSlots. A row's logits depend
+//! on its own sequence alone, to the bit: not on the other rows, nor on how its prefix was cut into batches, nor on the
+//! number of threads.
 template <class P>
 class Forward {
     using Q = typename P::Quantization;
@@ -54,15 +55,16 @@ public:
     //! What a pipeline loads: with an empty cache, for batches of max_rows. Error: heads that are not whole blocks of
     //! the cache. Throws std::bad_alloc where there is not enough memory.
     template <Executor E>
-    static Expected<Ready<P, Forward>> create(E& executor, Model<P> model, const KvCacheShape& cache,
-                                              std::size_t max_rows, const LoadProgress& /*progress*/ = {}) {
+    static Expected<Ready<typename P::KvCache, Forward>> create(E& executor, ModelOf<P> model,
+                                                                const KvCacheShape& cache, std::size_t max_rows,
+                                                                const LoadProgress& /*progress*/ = {}) {
         SLUICE_TRY(check_head_dim<typename P::KvCache>(cache.head_dim));
         const ForwardLimits limits{max_rows, cache.capacity, executor.size()};
-        return Ready<P, Forward>{typename P::KvCache(cache), Forward(std::move(model), limits)};
+        return Ready<typename P::KvCache, Forward>{typename P::KvCache(cache), Forward(std::move(model), limits)};
     }
 
     //! Allocates all that passes within `limits` need. The model's file must outlive it.
-    Forward(Model<P> model, const ForwardLimits& limits)
+    Forward(ModelOf<P> model, const ForwardLimits& limits)
         : weights_(std::move(model.weights)),
           rope_(model.shape.head_dim, model.hyperparameters.rope_theta, model.hyperparameters.rope_scaling),
           limits_(limits),
@@ -132,31 +134,7 @@ private:
     }
 
     static Workspace<P> workspace(const typename P::Shape& s, float rms_eps, const Weights& weights,
-                                  const ForwardLimits& limits) {
-        const LayerForms forms = layer_forms<Q>(weights);
-        const std::size_t n = limits.max_rows, q_width = s.heads * s.head_dim, kv_width = s.kv_heads * s.head_dim;
-        using Floats = Buffer<float>;
-        return {
-            .shape = s,
-            .rms_eps = rms_eps,
-            .residual = Floats(n * s.hidden),
-            .normed = cpu::Activations<>(n, s.hidden, forms.normed),
-            .q = Floats(n * q_width),
-            .k = Floats(n * kv_width),
-            .v = Floats(n * kv_width),
-            .cosines = Floats(n * s.head_dim / 2),
-            .sines = Floats(n * s.head_dim / 2),
-            .mixed = cpu::Activations<>(n, q_width, forms.mixed),
-            .update = Floats(n * s.hidden),
-            .router_logits = Floats(n * s.experts),
-            .choices = std::vector<ExpertChoice>(n * s.experts_used),
-            .attention =
-                typename P::Attention(AttentionShape{s.heads, s.kv_heads, s.head_dim, limits.capacity, limits.threads}),
-            .router = {},
-            .experts =
-                typename P::Experts(ExpertsShape{s.hidden, s.expert_ff, s.experts, s.experts_used, n}, forms.inner),
-        };
-    }
+                                  const ForwardLimits& limits);
 
     Weights weights_;
     RopeFrequencies rope_;
@@ -164,6 +142,39 @@ private:
     Workspace<P> w_;
     std::vector<std::size_t> wanted_;  // the rows that want logits, in order
 };
+
+//! Whether a forward pass is this one.
+template <class F>
+inline constexpr bool on_cpu = false;
+template <class P>
+inline constexpr bool on_cpu<Forward<P>> = true;
+
+template <class P>
+Workspace<P> Forward<P>::workspace(const typename P::Shape& s, float rms_eps, const Weights& weights,
+                                   const ForwardLimits& limits) {
+    const LayerForms forms = layer_forms<Q>(weights);
+    const std::size_t n = limits.max_rows, q_width = s.heads * s.head_dim, kv_width = s.kv_heads * s.head_dim;
+    using Floats = Buffer<float>;
+    return {
+        .shape = s,
+        .rms_eps = rms_eps,
+        .residual = Floats(n * s.hidden),
+        .normed = cpu::Activations<>(n, s.hidden, forms.normed),
+        .q = Floats(n * q_width),
+        .k = Floats(n * kv_width),
+        .v = Floats(n * kv_width),
+        .cosines = Floats(n * s.head_dim / 2),
+        .sines = Floats(n * s.head_dim / 2),
+        .mixed = cpu::Activations<>(n, q_width, forms.mixed),
+        .update = Floats(n * s.hidden),
+        .router_logits = Floats(n * s.experts),
+        .choices = std::vector<ExpertChoice>(n * s.experts_used),
+        .attention =
+            typename P::Attention(AttentionShape{s.heads, s.kv_heads, s.head_dim, limits.capacity, limits.threads}),
+        .router = {},
+        .experts = typename P::Experts(ExpertsShape{s.hidden, s.expert_ff, s.experts, s.experts_used, n}, forms.inner),
+    };
+}
 
 template <class P>
 template <Executor E>

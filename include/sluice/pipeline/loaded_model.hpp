@@ -140,16 +140,18 @@ private:
     using Forward = typename P::template Forward<P>;
 
     //! A forward pass on a device may leave experts to the CPU.
-    static Expected<model::Ready<P, Forward>> make_forward(typename P::Executor& executor, model::Model<P> model,
-                                                           const KvCacheShape& cache, std::size_t batch,
-                                                           const LoadOptions& options) {
+    static Expected<model::Ready<typename P::KvCache, Forward>> make_forward(typename P::Executor& executor,
+                                                                             model::ModelOf<P> model,
+                                                                             const KvCacheShape& cache,
+                                                                             std::size_t batch,
+                                                                             const LoadOptions& options) {
         const model::CpuExperts on_cpu{options.cpu_moe, thread_count(options.threads)};
         if constexpr (requires {
                           Forward::create(executor, std::move(model), cache, batch, options.progress, on_cpu);
                       }) {
             return Forward::create(executor, std::move(model), cache, batch, options.progress, on_cpu);
         } else {
-            if (options.cpu_moe > 0 && !std::same_as<Forward, model::Forward<P>>) {
+            if (options.cpu_moe > 0 && !model::on_cpu<Forward>) {
                 return Status(Errc::unsupported, "cpu_moe", "is not for these policies: all experts are on the device",
                               "load with Qwen3MoeHybrid");
             }
@@ -177,7 +179,7 @@ Expected<LoadedModel<P>> LoadedModel<P>::load_unguarded(const std::filesystem::p
                                                         std::size_t sequences) {
     SLUICE_ASSIGN(gguf::File file, gguf::File::open(path));
     const std::size_t interleave_limit = Forward::reads_interleaved ? options.interleave_limit : 0;
-    SLUICE_ASSIGN(model::Model<P> model, model::Model<P>::read(file, interleave_limit));
+    SLUICE_ASSIGN(model::ModelOf<P> model, model::ModelOf<P>::read(file, interleave_limit));
     const model::Hyperparameters h = model.hyperparameters;
     SLUICE_ASSIGN(auto vocabulary, read_vocabulary<typename P::Tokenizer>(file, options.normalization));
     if (vocabulary.tokenizer.vocab_size() > h.shape.vocab) {

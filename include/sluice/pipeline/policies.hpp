@@ -28,6 +28,21 @@
 
 namespace sluice {
 
+//! The slots that model::Forward reads, and no others: bundles that differ elsewhere, in how they sample say, share its
+//! type, and so its machine code.
+template <class Q, class S, class C, class A, class R, class X>
+struct ComputeSlots {
+    using Quantization = Q;
+    using Shape = S;
+    using KvCache = C;
+    using Attention = A;
+    using Router = R;
+    using Experts = X;
+};
+template <class P>
+using ComputeOf = ComputeSlots<typename P::Quantization, typename P::Shape, typename P::KvCache, typename P::Attention,
+                               typename P::Router, typename P::Experts>;
+
 //! Qwen3-MoE on CPU threads, for weights in the formats of Q. Replace a part by deriving from it:
 //!
 //!     struct Mine : Qwen3MoeCpu<quant::Q4_K_M> { using Router = MyRouter; };
@@ -44,9 +59,9 @@ struct Qwen3MoeCpu {
     using Sampler = StandardSampler;
     using Drafter = draft::None;
 
-    //! The machine that computes. model::Forward is the CPU; it puts together the slots from Executor to Experts.
+    //! The machine that computes. model::Forward is the CPU; it puts together the slots from Shape to Experts.
     template <class P>
-    using Forward = model::Forward<P>;
+    using Forward = model::Forward<ComputeOf<P>>;
 };
 
 //! True, or a compile error that names the slot, the concept its type must model, and the page that explains it.
@@ -57,7 +72,7 @@ consteval bool check_policies() {
                   "see docs/add_a_component.md#quantization");
     static_assert(shape::Shape<typename P::Shape>,
                   "Pipeline: the Shape slot does not model sluice::shape::Shape; see docs/add_a_component.md#shape");
-    if constexpr (std::same_as<typename P::template Forward<P>, model::Forward<P>>) {
+    if constexpr (model::on_cpu<typename P::template Forward<P>>) {
         static_assert(
             Executor<typename P::Executor>,
             "Pipeline: the Executor slot does not model sluice::Executor; see docs/add_a_component.md#executor");

@@ -103,7 +103,7 @@ inline Status rounded_otherwise(AnyForward& forward, const Batch& batch) {
 inline std::vector<Mutant> forward_mutants() {
     using namespace mutants;
     using P = TrueForwardPolicies;
-    using Model = model::Model<P>;
+    using Model = model::ModelOf<P>;
     const auto on_model = [](std::function<void(Model&)> change, std::string_view name, std::string_view law) {
         return Mutant{std::string(name), law, forward_law_list(forward_opener<P>(std::move(change)))};
     };

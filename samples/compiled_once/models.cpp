@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compiled_once.hpp"
+
+SLUICE_MODELS_COMPILED_ONCE(template)
