@@ -39,7 +39,7 @@ struct Flags {
     std::size_t prompt = 512, generate = 128, depth = 0, batch = 512, sequences = 1, repetitions = 5;
     std::size_t interleave_mib = LoadOptions().interleave_limit >> 20;
     std::size_t threads = std::max(1U, std::thread::hardware_concurrency());
-    std::string output = "md", device = "cpu";
+    std::string output = "md", device = "cpu", kv = "f16";
     bool no_bandwidth = false;
 };
 
@@ -71,6 +71,7 @@ Expected<Record> facts_of(const gguf::File& file, const Flags& flags) {
                   {"model_name", name},
                   {"model_bytes", file.file_bytes()},
                   {"model_sample_xxh3", hash},
+                  {"type_kv", flags.kv},
                   {"n_batch", std::uint64_t{flags.batch}},
                   {"interleave_limit_mib", std::uint64_t{flags.interleave_mib}}};
 }
@@ -132,6 +133,7 @@ int main(int argc, char** argv) {
     line.add<std::size_t>("-b,--batch-size,--batch", flags.batch, "prompt tokens in one forward pass [512]", 1, most);
     line.add<std::size_t>("--parallel", flags.sequences, "sequences that advance together; rates are of all [1]", 1,
                           256);
+    samples::add_cache(line, flags.kv);
     line.add<std::size_t>("--interleave-limit", flags.interleave_mib,
                           "MiB of weights up to which they are copied into the kernels' own layout [512]", 0, most);
     line.add<std::size_t>("-t,--threads", flags.threads, "threads [as many as the machine has]", 1, 1024);
@@ -141,5 +143,7 @@ int main(int argc, char** argv) {
              "do not measure the memory's read bandwidth; on a device it is not measured");
     if (const auto code = line.parse(argc, argv)) return *code;
     if (flags.prompt + flags.generate == 0) return line.usage_error("-p 0 and -n 0 leave nothing to measure");
-    return line.exit_code(samples::on_device(flags.device, [&]<class P>() { return run<P>(flags); }));
+    return line.exit_code(samples::on_device(flags.device, [&]<class P>() {
+        return samples::with_cache<P>(flags.kv, [&]<class WithCache>() { return run<WithCache>(flags); });
+    }));
 }

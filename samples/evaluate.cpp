@@ -45,12 +45,7 @@ Status with_pipeline(const Options& o, Use use) {
         SLUICE_ASSIGN(auto pipeline, samples::load<P>(o.model));
         return use(pipeline);
     };
-    // A bundle of policies is a compile-time choice: each --device and --kv is another pipeline.
-    return samples::on_device(o.device, [&]<class P>() -> Status {
-        if (o.kv == "f32") return load_and_use.template operator()<samples::WithCache<P, float>>();
-        if (o.kv == "q8_0") return load_and_use.template operator()<samples::WithCache<P, quant::Q8_0::Block>>();
-        return load_and_use.template operator()<P>();
-    });
+    return samples::on_device(o.device, [&]<class P>() { return samples::with_cache<P>(o.kv, load_and_use); });
 }
 
 std::string progress_text(std::size_t done, std::size_t all) {
@@ -151,7 +146,7 @@ int main(int argc, char** argv) {
     flags.add("--logits", o.logits, "where to write the logits after each of them");
     o.model.add_to(flags);
     samples::add_device(flags, o.device);
-    flags.add("--kv", o.kv, {"f16", "f32", "q8_0"}, "how keys and values are cached [f16]");
+    samples::add_cache(flags, o.kv);
     if (const auto code = flags.parse(argc, argv)) return *code;
     if (flags.given("--ids") != flags.given("--logits")) return flags.usage_error("--ids and --logits go together");
     if (flags.given("--ids") == flags.given("--perplexity")) {

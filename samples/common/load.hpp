@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 
+#include "command_line.hpp"
 #include "compiled_once.hpp"
 #include "options.hpp"
 #include "sluice/core/to_text.hpp"
@@ -27,6 +28,18 @@ template <class P, class Unit>
 struct WithCache : P {
     using KvCache = typename P::template CacheOf<Unit>;
 };
+
+//! f<P>() with the cache that `kv` names: f16 (P's own), f32 or q8_0. A bundle is a compile-time choice: each is
+//! another.
+template <class P, class F>
+sluice::Status with_cache(const std::string& kv, F f) {
+    if (kv == "f32") return f.template operator()<WithCache<P, float>>();
+    if (kv == "q8_0") return f.template operator()<WithCache<P, sluice::quant::Q8_0::Block>>();
+    return f.template operator()<P>();
+}
+inline void add_cache(CommandLine& flags, std::string& kv) {
+    flags.add("--kv", kv, {"f16", "f32", "q8_0"}, "how keys and values are cached [f16]");
+}
 
 //! The options, with `line` telling how far it is.
 inline sluice::LoadOptions shown_on(Progress& line, const ModelOptions& options) {

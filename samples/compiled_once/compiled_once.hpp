@@ -58,6 +58,7 @@ struct Bundle : Qwen3MoeCpu<Q> {
     DECLARE struct sluice::model::Model<sluice::quant::Q4_K_M, sluice::shape::Dynamic>; \
     SLUICE_FORWARD(DECLARE, sluice::quant::Any, sluice::Half)                           \
     SLUICE_FORWARD(DECLARE, sluice::quant::Any, float)                                  \
+    SLUICE_FORWARD(DECLARE, sluice::quant::Any, sluice::quant::Q8_0::Block)             \
     SLUICE_FORWARD(DECLARE, sluice::quant::Q4_K_M, sluice::Half)                        \
     DECLARE struct sluice::LoadedModel<sluice::Qwen3MoeCpu<>>;                          \
     DECLARE struct sluice::LoadedModel<sluice::Qwen3MoeCpu<sluice::quant::Q4_K_M>>;

@@ -50,7 +50,7 @@ std::vector<std::string> cells(std::string_view line) {
 }  // namespace
 
 TEST_CASE("bench: JSON has both tests, and figures that agree with each other") {
-    const json all = json::parse(bench({"-p", "16", "-n", "4", "-d", "5", "-b", "7", "-o", "json"}));
+    const json all = json::parse(bench({"-p", "16", "-n", "4", "-d", "5", "-b", "7", "--kv", "q8_0", "-o", "json"}));
     REQUIRE(all.size() == 2);
     const json &prefill = all[0], &decode = all[1];
     CHECK(prefill["test"] == "pp16 @ d5");
@@ -64,6 +64,7 @@ TEST_CASE("bench: JSON has both tests, and figures that agree with each other") 
         CHECK(record["n_depth"] == 5);
         CHECK(record["n_threads"] == 1);
         CHECK(record["n_batch"] == 7);
+        CHECK(record["type_kv"] == "q8_0");
         const auto samples = record["samples_ts"].get<std::vector<double>>();
         REQUIRE(samples.size() == 3);
         const double mean = std::accumulate(samples.begin(), samples.end(), 0.0) / 3;
