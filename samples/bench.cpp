@@ -144,6 +144,6 @@ int main(int argc, char** argv) {
     if (const auto code = line.parse(argc, argv)) return *code;
     if (flags.prompt + flags.generate == 0) return line.usage_error("-p 0 and -n 0 leave nothing to measure");
     return line.exit_code(samples::on_device(flags.device, [&]<class P>() {
-        return samples::with_cache<P>(flags.kv, [&]<class WithCache>() { return run<WithCache>(flags); });
+        return samples::with_cache<P>(flags.kv, [&]<class Cached>() { return run<Cached>(flags); });
     }));
 }

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Builds everything and runs every test; with --all first, also those that only compile: each header alone, the kernels for
-# every generation of GPUs, and what must be the same with the other of g++ and clang++. Other arguments go to ctest: `sh tests/run.sh -L unit`,
-# `sh tests/run.sh -R gguf`.
+# Builds everything and runs the tests; with --all first, also those that take long to compile: each header alone, the
+# kernels for every generation of GPUs, and the same bits with the other of g++ and clang++. Other arguments go to ctest:
+# `sh tests/run.sh -L unit`, `sh tests/run.sh -R gguf`.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -8,10 +8,12 @@
 #include "command_line.hpp"
 #include "compiled_once.hpp"
 #include "options.hpp"
+#include "sluice/core/status.hpp"
 #include "sluice/core/to_text.hpp"
 #include "sluice/cpu/kv_cache.hpp"
 #include "sluice/draft/prompt_lookup.hpp"
 #include "sluice/pipeline/pipeline.hpp"
+#include "sluice/quant/q8_0.hpp"
 #include "terminal.hpp"
 
 namespace samples {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# cuda: the kernels compile for GPUs, within a budget of registers. gpu: what needs a GPU; built with SLUICE_CUDA.
+# cuda: the kernels compile for GPUs, within a budget of registers (where SLUICE_COMPILER_TESTS is `all`). gpu: what needs a GPU; built with SLUICE_CUDA.
 find_program(SLUICE_NVCC nvcc HINTS /usr/local/cuda/bin)
 mark_as_advanced(SLUICE_NVCC)
 

@@ -19,7 +19,7 @@ struct Matrix {
     bool interleaved = false;
     bool prefetched = false;  //!< interleaved, and more than caches hold: the kernels ask for it ahead of time
 
-    //! Where row r begins. If interleaved, it is a multiple of sixteen.
+    //! Where row r begins. If interleaved, r is a multiple of sixteen.
     const std::byte* row(std::size_t r) const { return data + r * row_bytes; }
     //! The rows [first, first + count) as a matrix of their own: one expert of a stack of experts. If interleaved, both
     //! are multiples of sixteen.

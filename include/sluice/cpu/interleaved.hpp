@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! How the matrix kernels read integer weights: sixteen rows interleaved word by word, so that lane r of every vector
-//! belongs to row r and no sum ever crosses lanes.
+//! How the matrix kernels read integer weights, but for matmul_rows.hpp: sixteen rows interleaved word by word, so that
+//! lane r of every vector belongs to row r and no sum ever crosses lanes.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Interleaved integer weights times quantized activations: one kernel for decoding (one column) and prefill (many).
+//! Interleaved integer weights times quantized activations: one kernel for any number of columns. (One
+//! column of some formats in a file's layout has another: matmul_rows.hpp.)
 #pragma once
 
 #include <algorithm>

@@ -2,9 +2,9 @@
 //! Sixteen-lane vectors in three instruction sets with one meaning. A kernel is a template over the back end V; because
 //! every operation is the same IEEE or integer operation lane by lane, all back ends give the same bits.
 //!
-//! A back end V has F32 (16 floats), I32 (16 int32) and Bytes (64 bytes), and static functions on them; simd_scalar.hpp
-//! documents each. `Native` is the widest one that the includer's compiler flags allow. Compile all translation units
-//! of a program with the same -m flags.
+//! A back end V has F32 (16 floats), I32 (16 int32), Bytes (64 bytes) and Scales (16 small factors), and static
+//! functions on them; simd_scalar.hpp documents each. `Native` is the widest one that the includer's compiler flags
+//! allow. Compile all translation units of a program with the same -m flags.
 #pragma once
 
 #include <tuple>

@@ -28,7 +28,7 @@ struct Avx2 {
         __m256i lo, hi;
     };
     struct Scales {
-        __m256i quads[2];  // each twice: eight numbers as words
+        __m256i eights[2];  // each twice: eight numbers as words
     };
 
     static SLUICE_INLINE F32 zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
@@ -247,11 +247,11 @@ struct Avx2 {
     static SLUICE_INLINE I32 dot_scaled(I32 acc, Bytes level, Bytes x, const Scales& scales) {
         static_assert(Each == 2 || Each == 4);
         constexpr std::size_t first = Each * I % 8;
-        const __m256i quads = scales.quads[Each * I / 8];
+        const __m256i eight = scales.eights[Each * I / 8];
         const auto dot = [&](__m256i sum, __m256i level_half, __m256i x_half, int low, int high) {
             const __m256i order = _mm256_setr_epi32(low, low, low, low, high, high, high, high);
             return _mm256_add_epi32(
-                sum, _mm256_madd_epi16(_mm256_maddubs_epi16(level_half, x_half), _mm256_shuffle_epi8(quads, order)));
+                sum, _mm256_madd_epi16(_mm256_maddubs_epi16(level_half, x_half), _mm256_shuffle_epi8(eight, order)));
         };
         return {dot(acc.lo, level.lo, x.lo, word_twice(first), word_twice(first + Each / 4)),
                 dot(acc.hi, level.hi, x.hi, word_twice(first + Each / 2), word_twice(first + Each - 1))};

@@ -35,7 +35,7 @@ struct Avx512 {
         __m512i v;
     };
     struct Scales {
-        __m512i quads[2];  // each four times: eight numbers as words
+        __m512i eights[2];  // each four times: eight numbers as words
     };
 
     static SLUICE_INLINE F32 zero() { return {_mm512_setzero_ps()}; }
@@ -228,7 +228,7 @@ struct Avx512 {
         constexpr int a = word_twice(first), b = word_twice(first + Each / 4), c = word_twice(first + Each / 2),
                       d = word_twice(first + Each - 1);
         const __m512i order = _mm512_setr_epi32(a, a, a, a, b, b, b, b, c, c, c, c, d, d, d, d);
-        const __m512i each = _mm512_shuffle_epi8(scales.quads[Each * I / 8], order);
+        const __m512i each = _mm512_shuffle_epi8(scales.eights[Each * I / 8], order);
         return {_mm512_dpwssd_epi32(acc.v, _mm512_maddubs_epi16(level.v, x.v), each)};
     }
     static SLUICE_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1); }

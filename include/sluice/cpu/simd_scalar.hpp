@@ -212,7 +212,12 @@ struct Scalar {
         return map_bytes(
             [&](std::size_t i) { return static_cast<std::uint8_t>(Count >= 0 ? a.v[i] >> Count : a.v[i] << -Count); });
     }
-    //! The 32 bytes at p twice, the first shifted right by First, the second by Second.
+    //! The same with a count that is known only when the program runs, not negative.
+    static Bytes shift_right(Bytes a, int count) {
+        return map_bytes([&](std::size_t i) { return static_cast<std::uint8_t>(a.v[i] >> count); });
+    }
+    //! The 32 bytes at p twice, the first shifted right by First, the second by Second, as shift() does:
+    //! mask the vacated bits.
     template <int First, int Second>
     static Bytes shift_twice(const void* p) {
         Bytes twice;
@@ -220,10 +225,6 @@ struct Scalar {
         std::memcpy(twice.v.data() + 32, p, 32);
         const Bytes first = shift<First>(twice), second = shift<Second>(twice);
         return map_bytes([&](std::size_t i) { return i < 32 ? first.v[i] : second.v[i]; });
-    }
-    //! The same with a count that is known only when the program runs, not negative.
-    static Bytes shift_right(Bytes a, int count) {
-        return map_bytes([&](std::size_t i) { return static_cast<std::uint8_t>(a.v[i] >> count); });
     }
     static Bytes keep(Bytes a, std::uint8_t mask) {
         return map_bytes([&](std::size_t i) { return static_cast<std::uint8_t>(a.v[i] & mask); });

@@ -86,7 +86,7 @@ public:
     //! do not fit, a full context (out_of_capacity), or a pass that was cancelled (cancelled).
     //!
     //! Defined below the class, and so not inline: `extern template` keeps a program's other translation units from
-    //! compiling the kernels once more (samples/common/load.hpp does so).
+    //! compiling the kernels once more (samples/compiled_once does so).
     template <Executor E>
     Status operator()(E& executor, typename P::KvCache& cache, std::span<const Row> rows, std::span<float> logits,
                       const std::atomic<bool>* cancel = nullptr);
@@ -143,11 +143,11 @@ private:
     std::vector<std::size_t> wanted_;  // the rows that want logits, in order
 };
 
-//! Whether a forward pass is this one.
+//! Whether F is a Forward of this header, whatever its slots.
 template <class F>
-inline constexpr bool on_cpu = false;
+inline constexpr bool is_cpu_forward = false;
 template <class P>
-inline constexpr bool on_cpu<Forward<P>> = true;
+inline constexpr bool is_cpu_forward<Forward<P>> = true;
 
 template <class P>
 Workspace<P> Forward<P>::workspace(const typename P::Shape& s, float rms_eps, const Weights& weights,

@@ -151,7 +151,7 @@ private:
                       }) {
             return Forward::create(executor, std::move(model), cache, batch, options.progress, on_cpu);
         } else {
-            if (options.cpu_moe > 0 && !model::on_cpu<Forward>) {
+            if (options.cpu_moe > 0 && !model::is_cpu_forward<Forward>) {
                 return Status(Errc::unsupported, "cpu_moe", "is not for these policies: all experts are on the device",
                               "load with Qwen3MoeHybrid");
             }

@@ -2,7 +2,6 @@
 //! Policy bundles: the types that a Pipeline is put together from.
 #pragma once
 
-#include <concepts>
 #include <utility>
 
 #include "sluice/concepts/attention.hpp"
@@ -39,6 +38,7 @@ struct ComputeSlots {
     using Router = R;
     using Experts = X;
 };
+//! Those of the bundle P.
 template <class P>
 using ComputeOf = ComputeSlots<typename P::Quantization, typename P::Shape, typename P::KvCache, typename P::Attention,
                                typename P::Router, typename P::Experts>;
@@ -59,7 +59,7 @@ struct Qwen3MoeCpu {
     using Sampler = StandardSampler;
     using Drafter = draft::None;
 
-    //! The machine that computes. model::Forward is the CPU; it puts together the slots from Shape to Experts.
+    //! The machine that computes. model::Forward is the CPU; it puts together the ComputeSlots.
     template <class P>
     using Forward = model::Forward<ComputeOf<P>>;
 };
@@ -72,7 +72,7 @@ consteval bool check_policies() {
                   "see docs/add_a_component.md#quantization");
     static_assert(shape::Shape<typename P::Shape>,
                   "Pipeline: the Shape slot does not model sluice::shape::Shape; see docs/add_a_component.md#shape");
-    if constexpr (model::on_cpu<typename P::template Forward<P>>) {
+    if constexpr (model::is_cpu_forward<typename P::template Forward<P>>) {
         static_assert(
             Executor<typename P::Executor>,
             "Pipeline: the Executor slot does not model sluice::Executor; see docs/add_a_component.md#executor");

@@ -24,6 +24,13 @@ if("clang" IN_LIST compilers)
     endif()
 endif()
 
+# Those of a configuration that built more are out of date: what they have left must show nothing.
+if(NOT SLUICE_COMPILER_TESTS STREQUAL all)
+    file(GLOB old ${PROJECT_BINARY_DIR}/bin/*_test_*_${second}*)
+    if(old)
+        file(REMOVE ${old})
+    endif()
+endif()
 set(programs)
 foreach(source IN LISTS sources)
     cmake_path(GET source STEM stem)
