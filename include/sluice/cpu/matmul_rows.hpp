@@ -102,6 +102,7 @@ void multiply_rows(const RowTile& tile, std::size_t k, const Column<typename F::
     const auto ask = [&](std::size_t lines) SLUICE_INLINE_LAMBDA {
         SLUICE_UNROLL
         for (std::size_t i = 0; i < lines; ++i, next += 64) {
+            // NOLINTNEXTLINE(performance-no-int-to-ptr): nothing is read there, and it may be no object's memory
             V::prefetch(reinterpret_cast<const void*>(next + (next < last ? 0 : jump)));
         }
     };
