@@ -20,22 +20,24 @@ foreach(way find_package add_subdirectory fetch_content)
 endforeach()
 set_tests_properties("consumer: find_package" PROPERTIES FIXTURES_REQUIRED installed)
 
-# With nvcc, for one generation. Without a GPU the program says so.
-set(name "consumer: cuda")
-if(SLUICE_NVCC)
-    add_test(NAME ${name}
-             COMMAND ${CMAKE_CTEST_COMMAND}
-                     --build-and-test ${CMAKE_CURRENT_LIST_DIR}/cuda ${PROJECT_BINARY_DIR}/consumers/cuda
-                     --build-generator ${CMAKE_GENERATOR}
-                     --build-options -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER} -DCMAKE_PREFIX_PATH=${stage}
-                                     -DCMAKE_CXX_FLAGS=-O0 -DCMAKE_CUDA_COMPILER=${SLUICE_NVCC}
-                                     -DCMAKE_CUDA_ARCHITECTURES=90a
-                     --test-command consumer ${PROJECT_SOURCE_DIR}/samples/models/story-Q4_K_M.gguf)
-    set_tests_properties(${name} PROPERTIES PASS_REGULAR_EXPRESSION ", there was a |cuda: .*nvidia-smi")
-else()
-    add_test(NAME ${name} COMMAND sh -c "echo 'SKIPPED: nvcc not found: no program was built with CUDA'; exit 77")
+# With nvcc, for one generation, where SLUICE_COMPILER_TESTS is `all`. Without a GPU the program says so.
+if(SLUICE_COMPILER_TESTS STREQUAL all)
+    set(name "consumer: cuda")
+    if(SLUICE_NVCC)
+        add_test(NAME ${name}
+                 COMMAND ${CMAKE_CTEST_COMMAND}
+                         --build-and-test ${CMAKE_CURRENT_LIST_DIR}/cuda ${PROJECT_BINARY_DIR}/consumers/cuda
+                         --build-generator ${CMAKE_GENERATOR}
+                         --build-options -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER} -DCMAKE_PREFIX_PATH=${stage}
+                                         -DCMAKE_CXX_FLAGS=-O0 -DCMAKE_CUDA_COMPILER=${SLUICE_NVCC}
+                                         -DCMAKE_CUDA_ARCHITECTURES=90a
+                         --test-command consumer ${PROJECT_SOURCE_DIR}/samples/models/story-Q4_K_M.gguf)
+        set_tests_properties(${name} PROPERTIES PASS_REGULAR_EXPRESSION ", there was a |cuda: .*nvidia-smi")
+    else()
+        add_test(NAME ${name} COMMAND sh -c "echo 'SKIPPED: nvcc not found: no program was built with CUDA'; exit 77")
+    endif()
+    set_tests_properties(${name} PROPERTIES LABELS consumer FIXTURES_REQUIRED installed SKIP_RETURN_CODE 77)
 endif()
-set_tests_properties(${name} PROPERTIES LABELS consumer FIXTURES_REQUIRED installed SKIP_RETURN_CODE 77)
 
 # The laws fail a user's wrong router, and their verdict names the law, the input's seed, and what was got and expected.
 add_test(NAME "consumer: wrong_router"
