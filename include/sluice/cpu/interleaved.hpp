@@ -361,8 +361,7 @@ Matrix interleave(const Matrix& weights, std::byte* out) {
     copy.row_bytes = units * unit_bytes / simd::lanes;
     copy.interleaved = true;
     for (std::size_t row = 0; row < weights.rows; row += simd::lanes) {
-        const RowTile tile(weights.data + row * weights.row_bytes, weights.row_bytes,
-                           std::min(simd::lanes, weights.rows - row));
+        const RowTile tile(weights.row(row), weights.row_bytes, std::min(simd::lanes, weights.rows - row));
         for (std::size_t u = 0; u < units; ++u, out += unit_bytes) interleave_unit<F, V>(tile, weights.cols, u, out);
     }
     return copy;

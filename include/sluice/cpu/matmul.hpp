@@ -31,7 +31,7 @@ void multiply(const Matrix& weights, std::size_t first_row, std::size_t last_row
     assert(!weights.interleaved || first_row % simd::lanes == 0);
     for (std::size_t row = first_row; row < last_row; row += simd::lanes) {
         const std::size_t n = std::min(simd::lanes, last_row - row);
-        const RowTile tile(weights.data + row * weights.row_bytes, weights.row_bytes, n);
+        const RowTile tile(weights.row(row), weights.row_bytes, n);
         if constexpr (FloatFormat<F>) {
             multiply_floats<F, V>(tile, weights.cols, columns, row, n);
         } else {
@@ -57,8 +57,7 @@ void multiply(const Matrix& weights, std::size_t first_row, std::size_t last_row
             }
             if constexpr (reads_rows<F, V>) {
                 if (columns.size() == 1) {
-                    multiply_rows<F, V>(tile, weights.cols, columns[0], row, n,
-                                        weights.data + last_row * weights.row_bytes, then);
+                    multiply_rows<F, V>(tile, weights.cols, columns[0], row, n, weights.row(last_row), then);
                     continue;
                 }
             }

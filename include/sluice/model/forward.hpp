@@ -112,7 +112,7 @@ private:
         const Matrix& e = weights_.embedding;
         const Range mine = share(rows.size(), 1, team.rank(), team.size());
         for (std::size_t r = mine.first; r < mine.last; ++r) {
-            const std::byte* row = e.data + static_cast<std::size_t>(rows[r].token) * e.row_bytes;
+            const std::byte* row = e.row(static_cast<std::size_t>(rows[r].token));
             Q::visit(e.format, [&]<class F>() { quant::decode_row<F>(row, e.cols, &w_.residual[r * e.cols]); });
             rope_.at(rows[r].position, &w_.cosines[r * rope_.pairs()], &w_.sines[r * rope_.pairs()]);
         }
