@@ -13,6 +13,7 @@
 #include "sluice/core/matrix.hpp"
 #include "sluice/cpu/row_tile.hpp"
 #include "sluice/cpu/simd.hpp"
+#include "sluice/cpu/unit.hpp"
 #include "sluice/quant/q4_0.hpp"
 #include "sluice/quant/q4_k.hpp"
 #include "sluice/quant/q5_0.hpp"
@@ -21,17 +22,6 @@
 #include "sluice/quant/q8_0.hpp"
 
 namespace sluice::cpu {
-
-//! Integer kernels take weights in units of at least 64 elements: one block of 256, or two of 32.
-template <class F>
-struct Unit {
-    static constexpr std::size_t size = std::max<std::size_t>(64, F::block_size);
-    static constexpr std::size_t blocks = size / F::block_size;
-    static constexpr std::size_t bytes = blocks * sizeof(typename F::Block);
-
-    //! Of a row of k elements; the last one may be half empty.
-    static constexpr std::size_t count(std::size_t k) { return (k + size - 1) / size; }
-};
 
 //! A unit of sixteen rows of format F, as `words` vectors of 64 bytes.
 //! - `pack(tile, at, unit)` makes it from the blocks that begin `at` bytes after the begin of the tile's rows;
@@ -43,14 +33,11 @@ struct Unit {
 //! - `pack_scales(tile, at, unit)`, in some formats: only what scale, scale_pair, min_pair, d and dmin read.
 //! The built-in formats below keep their bytes; this form, of a user's own format, is spread out for any `unpack`.
 template <IntegerFormat F, class V>
-struct Interleaved {
+struct Interleaved : SpreadUnit<F, V, true> {
     using L = typename F::Levels;
-    static constexpr std::size_t size = Unit<F>::size, groups = size / L::group;
+    using U = SpreadUnit<F, V, true>;
     static constexpr int bias = 128, max = 255;
     static constexpr bool has_scales = true;
-    static constexpr std::size_t first_scale = size / 4, first_scale_pair = first_scale + groups,
-                                 first_min_pair = first_scale_pair + size / 32, first_d = first_min_pair + size / 32,
-                                 first_dmin = first_d + Unit<F>::blocks, words = first_dmin + Unit<F>::blocks;
 
     static void pack(const RowTile& tile, std::size_t at, std::byte* unit) {
         for (std::size_t r = 0; r < simd::lanes; ++r) {
@@ -66,44 +53,20 @@ struct Interleaved {
                     put((b * L::size + i) / 4, four ^ 0x80808080U);
                 }
                 for (std::size_t g = 0; g < L::groups; ++g) {
-                    put(first_scale + b * L::groups + g, std::int32_t{levels.scale[g]});
+                    put(U::first_scale + b * L::groups + g, std::int32_t{levels.scale[g]});
                 }
-                put(first_d + b, levels.d);
+                put(U::first_d + b, levels.d);
                 for (std::size_t i = 0; i < L::size; i += 32) {
                     const auto put_pair = [&](std::size_t first, const auto* numbers) {
                         const int low = numbers[i / L::group], high = numbers[(i + 16) / L::group];
                         put(first + (b * L::size + i) / 32, (low & 0xFFFF) | high * 0x10000);
                     };
-                    put_pair(first_scale_pair, levels.scale);
-                    if constexpr (L::has_min) put_pair(first_min_pair, levels.min);
+                    put_pair(U::first_scale_pair, levels.scale);
+                    if constexpr (L::has_min) put_pair(U::first_min_pair, levels.min);
                 }
-                if constexpr (L::has_min) put(first_dmin + b, levels.dmin);
+                if constexpr (L::has_min) put(U::first_dmin + b, levels.dmin);
             }
         }
-    }
-    template <std::size_t S>
-    static SLUICE_INLINE typename V::Bytes levels(const std::byte* unit, std::size_t i) {
-        return V::load_bytes(unit + 64 * (4 * S + i));
-    }
-    template <std::size_t G>
-    static SLUICE_INLINE typename V::I32 scale(const std::byte* unit) {
-        return V::load(reinterpret_cast<const std::int32_t*>(unit) + 16 * (first_scale + G));
-    }
-    template <std::size_t P>
-    static SLUICE_INLINE typename V::I32 scale_pair(const std::byte* unit) {
-        return V::load(reinterpret_cast<const std::int32_t*>(unit) + 16 * (first_scale_pair + P));
-    }
-    template <std::size_t P>
-    static SLUICE_INLINE typename V::I32 min_pair(const std::byte* unit) {
-        return V::load(reinterpret_cast<const std::int32_t*>(unit) + 16 * (first_min_pair + P));
-    }
-    template <std::size_t B>
-    static SLUICE_INLINE typename V::F32 d(const std::byte* unit) {
-        return V::load(reinterpret_cast<const float*>(unit) + 16 * (first_d + B));
-    }
-    template <std::size_t B>
-    static SLUICE_INLINE typename V::F32 dmin(const std::byte* unit) {
-        return V::load(reinterpret_cast<const float*>(unit) + 16 * (first_dmin + B));
     }
 };
 

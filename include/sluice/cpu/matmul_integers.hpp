@@ -9,26 +9,19 @@
 #include <cstdint>
 #include <span>
 #include <type_traits>
-#include <utility>
 
 #include "sluice/concepts/quantization.hpp"
 #include "sluice/core/config.hpp"
+#include "sluice/core/for_each_constant.hpp"
 #include "sluice/cpu/interleaved.hpp"
 #include "sluice/cpu/row_tile.hpp"
 #include "sluice/cpu/simd.hpp"
+#include "sluice/cpu/spread.hpp"
+#include "sluice/cpu/unit.hpp"
 
 namespace sluice::cpu {
 
 namespace detail {
-
-//! f(0), f(1), ... f(N - 1), each number as a constant.
-template <std::size_t N, class Function>
-SLUICE_INLINE void for_each_constant(Function f) {
-    [&]<std::size_t... I>(std::index_sequence<I...>) SLUICE_INLINE_LAMBDA {
-        (f(std::integral_constant<std::size_t, I>()), ...);
-    }
-    (std::make_index_sequence<N>());
-}
 
 //! One more float step of the definition (quant/dot_reference.hpp), sixteen rows at once.
 template <class V>
@@ -37,12 +30,11 @@ SLUICE_INLINE typename V::F32 step(typename V::F32 acc, typename V::F32 d, float
 }
 
 //! acc after the product of block B of the unit with block `block` of x. isum: of each row, the sum of the products of
-//! levels + bias, x and scales. Of the unit only what Interleaved::pack_scales() writes is read.
-template <IntegerFormat F, class V, std::size_t B>
+//! levels + bias, x and scales. T: the unit's form; of it only what Interleaved::pack_scales() writes is read.
+template <IntegerFormat F, class V, class T, std::size_t B>
 SLUICE_INLINE typename V::F32 add_block(const std::byte* unit, const typename F::Activation& x, std::size_t block,
                                         typename V::I32 isum, typename V::F32 acc) {
     using L = typename F::Levels;
-    using T = Interleaved<F, V>;
     const std::int16_t* sums = x.sums + block * L::size / 16;
     if constexpr (T::has_scales && T::bias != 0) {
         auto bias = V::zero_i32();
@@ -62,6 +54,30 @@ SLUICE_INLINE typename V::F32 add_block(const std::byte* unit, const typename F:
     return acc;
 }
 
+//! What the sum of products of levels + bias begins with: 0, or where there are no scales what takes the bias off.
+template <IntegerFormat F, class V>
+SLUICE_INLINE typename V::I32 first_sum(const typename F::Activation& x, std::size_t block) {
+    using T = Interleaved<F, V>;
+    if constexpr (T::has_scales) {
+        return V::zero_i32();
+    } else {
+        static_assert(F::Levels::groups == 1 && F::Levels::group == 32);
+        constexpr std::int32_t minus_bias = (-T::bias & 0xFFFF) | -T::bias * 0x10000;
+        return V::dot2_each(V::zero_i32(), V::set_i32(minus_bias), x.sums + 2 * block);
+    }
+}
+
+//! isum + the products `dots` of group G of a unit, times its scale if it has one.
+template <class V, class T, std::size_t G>
+SLUICE_INLINE typename V::I32 add_group(const std::byte* unit, typename V::I32 isum,
+                                        typename V::template Dots<T::max> dots) {
+    if constexpr (T::has_scales) {
+        return V::template add_scaled<T::max>(isum, dots, T::template scale<G>(unit));
+    } else {
+        return V::template add_dots<T::max>(isum, dots);
+    }
+}
+
 //! acc[c] grows by the product of block B of the unit with block `block` of column c, for C columns.
 template <IntegerFormat F, class V, std::size_t B, std::size_t C>
 SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typename F::Activation, C>& x,
@@ -73,49 +89,82 @@ SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typena
     // A few columns leave room for the sums of several groups at once: of all that share the bytes of a weight word.
     constexpr std::size_t strips = L::group / 16, sharing = std::clamp<std::size_t>(128 / L::group, 1, L::groups);
     constexpr std::size_t together = C <= 2 && V::registers > 1 ? sharing : 1;
+    constexpr std::size_t words = std::min<std::size_t>(4, V::template dots_fit<T::max> / strips);
+    static_assert(words > 0 && 4 % words == 0);
     typename V::I32 isum[C];
+    SLUICE_UNROLL
+    for (std::size_t c = 0; c < C; ++c) isum[c] = first_sum<F, V>(x[c], block);
     for_each_constant<L::groups / together>([&](auto turn) SLUICE_INLINE_LAMBDA {
         constexpr std::size_t first = turn() * together;
-        typename V::I32 sum[together][C];
-        SLUICE_UNROLL
-        for (std::size_t c = 0; c < C; ++c) {
+        for (std::size_t word = 0; word < 4; word += words) {
+            typename V::template Dots<T::max> sum[together][C];
             SLUICE_UNROLL
-            for (std::size_t g = 0; g < together; ++g) sum[g][c] = V::zero_i32();
-            if constexpr (!T::has_scales) {  // so the bias of all levels comes off at once
-                static_assert(L::groups == 1 && L::group == 32);
-                constexpr std::int32_t minus_bias = (-T::bias & 0xFFFF) | -T::bias * 0x10000;
-                sum[0][c] = V::dot2_each(sum[0][c], V::set_i32(minus_bias), x[c].sums + begin / 16);
+            for (std::size_t c = 0; c < C; ++c) {
+                SLUICE_UNROLL
+                for (std::size_t g = 0; g < together; ++g) sum[g][c] = V::template no_dots<T::max>();
             }
-        }
-        // Not unrolled: AVX2 is 1.4 times as fast so (its code fits), and g++ takes 3 s for Q4_K where it took 80.
-        for (std::size_t i = 0; i < 4; ++i) {
-            for_each_constant<together * strips>([&](auto strip) SLUICE_INLINE_LAMBDA {
-                constexpr std::size_t s = first * strips + strip();
-                const auto levels = T::template levels<B * L::size / 16 + s>(unit, i);
+            // Not unrolled: AVX2 is 1.4 times as fast so (its code fits), and g++ takes 3 s for Q4_K where it took 80.
+            for (std::size_t i = word; i < word + words; ++i) {
+                for_each_constant<together * strips>([&](auto strip) SLUICE_INLINE_LAMBDA {
+                    constexpr std::size_t s = first * strips + strip();
+                    const auto levels = T::template levels<B * L::size / 16 + s>(unit, i);
+                    SLUICE_UNROLL
+                    for (std::size_t c = 0; c < C; ++c) {
+                        auto& dots = sum[strip() / strips][c];
+                        dots = V::template dot4_each<T::max>(dots, levels, x[c].q + begin + 16 * s + 4 * i);
+                    }
+                });
+            }
+            for_each_constant<together>([&](auto g) SLUICE_INLINE_LAMBDA {
                 SLUICE_UNROLL
                 for (std::size_t c = 0; c < C; ++c) {
-                    auto& acc_of = sum[strip() / strips][c];
-                    acc_of = V::template dot4_each<T::max>(acc_of, levels, x[c].q + begin + 16 * s + 4 * i);
+                    isum[c] = add_group<V, T, B * L::groups + first + g()>(unit, isum[c], sum[g()][c]);
                 }
             });
         }
-        for_each_constant<together>([&](auto g) SLUICE_INLINE_LAMBDA {
-            SLUICE_UNROLL
-            for (std::size_t c = 0; c < C; ++c) {
-                auto scaled = sum[g()][c];
-                if constexpr (T::has_scales)
-                    scaled = V::mul(scaled, T::template scale<B * L::groups + first + g()>(unit));
-                isum[c] = first + g() == 0 ? scaled : V::add(isum[c], scaled);
-            }
-        });
     });
     SLUICE_UNROLL
-    for (std::size_t c = 0; c < C; ++c) acc[c] = add_block<F, V, B>(unit, x[c], block, isum[c], acc[c]);
+    for (std::size_t c = 0; c < C; ++c) acc[c] = add_block<F, V, T, B>(unit, x[c], block, isum[c], acc[c]);
 }
 
-//! y[c] [16] grows by the products of `blocks` blocks of a tile, in units from `units` on, with blocks `first_block`
-//! and on of column c. Columns after the last one, up to C of them, repeat it and are not stored.
-template <IntegerFormat F, class V, std::size_t C>
+//! The same of a spread unit. What differs from group to group is in its memory, so this is a loop, and short.
+template <IntegerFormat F, class V, std::size_t B, std::size_t C>
+SLUICE_INLINE void multiply_spread(const std::byte* unit, const std::array<typename F::Activation, C>& x,
+                                   std::size_t block, std::array<typename V::F32, C>& acc) {
+    using L = typename F::Levels;
+    using T = Spread<F, V>;
+    constexpr std::size_t words = std::min(L::group / 4, V::template dots_fit<T::max>);
+    typename V::I32 isum[C];
+    SLUICE_UNROLL
+    for (std::size_t c = 0; c < C; ++c) isum[c] = first_sum<F, V>(x[c], block);
+    const std::byte *levels = unit + 16 * B * L::size, *scale = unit + 64 * B * L::groups;
+    std::size_t at = block * L::size;
+    for (std::size_t g = 0; g < L::groups; ++g, scale += 64) {
+        for (std::size_t word = 0; word < L::group / 4; word += words, levels += 64 * words, at += 4 * words) {
+            typename V::template Dots<T::max> sum[C];
+            SLUICE_UNROLL
+            for (std::size_t c = 0; c < C; ++c) {
+                V::keep_in_memory(isum[c]);
+                sum[c] = V::template no_dots<T::max>();
+            }
+            for_each_constant<words>([&](auto i) SLUICE_INLINE_LAMBDA {
+                const auto four = V::load_bytes(levels + 64 * i());
+                SLUICE_UNROLL
+                for (std::size_t c = 0; c < C; ++c) {
+                    sum[c] = V::template dot4_each<T::max>(sum[c], four, x[c].q + at + 4 * i());
+                }
+            });
+            SLUICE_UNROLL
+            for (std::size_t c = 0; c < C; ++c) isum[c] = add_group<V, T, 0>(scale, isum[c], sum[c]);
+        }
+    }
+    SLUICE_UNROLL
+    for (std::size_t c = 0; c < C; ++c) acc[c] = add_block<F, V, T, B>(unit, x[c], block, isum[c], acc[c]);
+}
+
+//! y[c] [16] grows by the products of `blocks` blocks of a tile, in units of form T from `units` on, with blocks
+//! `first_block` and on of column c. Columns after the last one, up to C of them, repeat it and are not stored.
+template <IntegerFormat F, class V, class T, std::size_t C>
 void multiply_units(const std::byte* units, std::size_t first_block, std::size_t blocks,
                     std::span<const Column<typename F::Activation>> columns, float (*y)[16]) {
     std::array<typename F::Activation, C> x;
@@ -126,11 +175,17 @@ void multiply_units(const std::byte* units, std::size_t first_block, std::size_t
         x[c] = columns[from].x;
         acc[c] = V::load(y[from]);
     }
-    for (std::size_t b = 0; b < blocks; b += Unit<F>::blocks, units += Interleaved<F, V>::words * 64) {
-        multiply_block<F, V, 0, C>(units, x, first_block + b, acc);
-        if constexpr (Unit<F>::blocks > 1) {
-            if (b + 1 < blocks) multiply_block<F, V, 1, C>(units, x, first_block + b + 1, acc);
+    const auto multiply = [&](auto b, std::size_t block) SLUICE_INLINE_LAMBDA {
+        if constexpr (std::is_same_v<T, Spread<F, V>>) {
+            multiply_spread<F, V, b(), C>(units, x, block, acc);
+        } else {
+            multiply_block<F, V, b(), C>(units, x, block, acc);
         }
+    };
+    for (std::size_t b = 0; b < blocks; b += Unit<F>::blocks, units += T::words * 64) {
+        for_each_constant<Unit<F>::blocks>([&](auto i) SLUICE_INLINE_LAMBDA {
+            if (i() == 0 || b + i() < blocks) multiply(i, first_block + b + i());
+        });
     }
     SLUICE_UNROLL
     for (std::size_t c = 0; c < C; ++c) {
@@ -151,6 +206,13 @@ struct Panel {
 template <IntegerFormat F, class V, class PanelAt>
 void multiply_integers(PanelAt panel_at, std::size_t k, std::span<const Column<typename F::Activation>> columns,
                        std::size_t first_row, std::size_t n) {
+    // Where registers are few, three columns already pay for a unit's unpacking.
+    using One = Interleaved<F, V>;
+    constexpr bool spreads = V::spreads && One::max < 128;
+    using Several = std::conditional_t<spreads, detail::Spread<F, V>, One>;
+    constexpr std::size_t spread_units = spreads ? 256 / Unit<F>::size : 0;
+    alignas(64) std::array<std::byte, spread_units * 64 * Several::words> spread;
+
     constexpr std::size_t most = 128;
     const std::size_t total = k / F::block_size;
     while (!columns.empty()) {
@@ -159,18 +221,27 @@ void multiply_integers(PanelAt panel_at, std::size_t k, std::span<const Column<t
         alignas(64) float y[most][16];
         for (std::size_t c = 0; c < chunk.size(); ++c) V::store(y[c], V::zero());
         for (std::size_t block = 0; block < total;) {
-            const Panel panel = panel_at(block / Unit<F>::blocks);
+            Panel panel = panel_at(block / Unit<F>::blocks), several = panel;
+            if constexpr (spreads) {
+                if (chunk.size() > 2) {
+                    panel.count = std::min(panel.count, spread_units);
+                    for (std::size_t u = 0; u < panel.count; ++u) {
+                        Several::make(panel.units + u * 64 * One::words, spread.data() + u * 64 * Several::words);
+                    }
+                    several = {spread.data(), panel.count};
+                }
+            }
             const std::size_t blocks = std::min(panel.count * Unit<F>::blocks, total - block);
-            const auto multiply = [&]<std::size_t C>(std::size_t c) {
-                detail::multiply_units<F, V, C>(panel.units, block, blocks, chunk.subspan(c), y + c);
+            const auto multiply = [&]<class T, std::size_t C>(const std::byte* units, std::size_t c) {
+                detail::multiply_units<F, V, T, C>(units, block, blocks, chunk.subspan(c), y + c);
             };
             // Four columns already run at the rate of the multiplier; the last four may repeat a column.
             std::size_t c = 0;
             if constexpr (V::registers > 1) {
-                for (; c + 2 < chunk.size(); c += 4) multiply.template operator()<4>(c);
-                for (; c + 2 == chunk.size(); c += 2) multiply.template operator()<2>(c);
+                for (; c + 2 < chunk.size(); c += 4) multiply.template operator()<Several, 4>(several.units, c);
+                for (; c + 2 == chunk.size(); c += 2) multiply.template operator()<One, 2>(panel.units, c);
             }
-            for (; c < chunk.size(); ++c) multiply.template operator()<1>(c);
+            for (; c < chunk.size(); ++c) multiply.template operator()<One, 1>(panel.units, c);
             block += blocks;
         }
         for (std::size_t c = 0; c < chunk.size(); ++c) V::store_first(chunk[c].y + first_row, V::load(y[c]), n);

@@ -117,7 +117,7 @@ void multiply_rows(const RowTile& tile, std::size_t k, const Column<typename F::
                 ask(sizeof(Block) / 64);
                 const auto scales = InRow<F, V>::scales(row[b]);
                 typename V::I32 sum[2] = {V::zero_i32(), V::zero_i32()};
-                detail::for_each_constant<4>([&](auto i) SLUICE_INLINE_LAMBDA {
+                for_each_constant<4>([&](auto i) SLUICE_INLINE_LAMBDA {
                     auto& half = sum[i() % 2];
                     half = V::template dot_scaled<64 / F::Levels::group, i()>(
                         half, InRow<F, V>::template levels<i()>(row[b]), V::load_bytes(x + b * size + 64 * i()),
@@ -131,7 +131,7 @@ void multiply_rows(const RowTile& tile, std::size_t k, const Column<typename F::
             ask((sizeof(Block) % 64 * simd::lanes + 63) / 64);
             alignas(64) std::byte unit[T::words * 64];
             T::pack_scales(tile, (begin + b) * sizeof(Block), unit);
-            acc = detail::add_block<F, V, 0>(unit, column.x, begin + b, V::sums(products[b]), acc);
+            acc = detail::add_block<F, V, T, 0>(unit, column.x, begin + b, V::sums(products[b]), acc);
         }
     }
     V::store_first(column.y + first_row, acc, n);

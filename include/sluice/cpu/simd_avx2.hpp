@@ -8,6 +8,7 @@
 #include <cstring>
 #include <immintrin.h>
 #include <string_view>
+#include <type_traits>
 
 #include "sluice/core/config.hpp"
 #include "sluice/core/float16.hpp"
@@ -17,6 +18,7 @@ namespace sluice::simd {
 struct Avx2 {
     static constexpr std::string_view name = "AVX2";
     static constexpr std::size_t registers = 8;
+    static constexpr bool spreads = true;
 
     struct F32 {
         __m256 lo, hi;
@@ -228,10 +230,52 @@ struct Avx2 {
         return {_mm256_shuffle_epi8(a.lo, order), _mm256_shuffle_epi8(a.hi, order)};
     }
 
+    //! Sixteen bits hold the products of two pairs of levels up to 63, of eight up to 15: fewer additions, and the
+    //! multiplication with the scale adds neighbours as well. Of greater levels the sums have 32 bits.
     template <int Max>
-    static SLUICE_INLINE I32 dot4_each(I32 acc, Bytes level, const std::int8_t* x) {
+    static constexpr bool dots_are_words = Max <= 63;
+    struct Words {
+        __m256i lo, hi;
+    };
+    template <int Max>
+    using Dots = std::conditional_t<dots_are_words<Max>, Words, I32>;
+    template <int Max>
+    static constexpr std::size_t dots_fit = dots_are_words<Max> ? 32767 / (2 * 127 * Max) : 256;
+    template <int Max>
+    static SLUICE_INLINE Dots<Max> no_dots() {
+        return {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    }
+    template <int Max>
+    static SLUICE_INLINE Dots<Max> dot4_each(Dots<Max> sum, Bytes level, const std::int8_t* x) {
         const __m256i each = broadcast_word(x);
-        return {dot4_256<Max>(acc.lo, level.lo, each), dot4_256<Max>(acc.hi, level.hi, each)};
+        const Dots<Max> dots = {dot4_256<Max>(level.lo, each), dot4_256<Max>(level.hi, each)};
+        if constexpr (dots_are_words<Max>) {
+            Words more = {_mm256_add_epi16(sum.lo, dots.lo), _mm256_add_epi16(sum.hi, dots.hi)};
+            asm(""
+                : "+x"(more.lo), "+x"(more.hi));  // else g++ adds in an order that takes more registers than there are
+            return more;
+        } else {
+            return add(sum, dots);
+        }
+    }
+    static SLUICE_INLINE void keep_in_memory(I32& a) { asm("" : "+m"(a.lo), "+m"(a.hi)); }
+    template <int Max>
+    static SLUICE_INLINE I32 add_dots(I32 acc, Dots<Max> sum) {
+        if constexpr (dots_are_words<Max>) {
+            const __m256i ones = _mm256_set1_epi16(1);
+            return add(acc, {_mm256_madd_epi16(sum.lo, ones), _mm256_madd_epi16(sum.hi, ones)});
+        } else {
+            return add(acc, sum);
+        }
+    }
+    template <int Max>
+    static SLUICE_INLINE I32 add_scaled(I32 acc, Dots<Max> sum, I32 scale) {
+        if constexpr (dots_are_words<Max>) {
+            const auto twice = [](__m256i s) { return _mm256_blend_epi16(s, _mm256_slli_epi32(s, 16), 0xAA); };
+            return add(acc, {_mm256_madd_epi16(sum.lo, twice(scale.lo)), _mm256_madd_epi16(sum.hi, twice(scale.hi))});
+        } else {
+            return add(acc, mul(sum, scale));
+        }
     }
     static SLUICE_INLINE I32 dot2_each(I32 acc, I32 pairs, const std::int16_t* x) {
         const __m256i each = broadcast_word(x);
@@ -294,15 +338,15 @@ private:
         return {_mm256_cvtph_ps(_mm256_castsi256_si128(packed)), _mm256_cvtph_ps(_mm256_extracti128_si256(packed, 1))};
     }
     template <int Max>
-    static SLUICE_INLINE __m256i dot4_256(__m256i acc, __m256i level, __m256i x) {
+    static SLUICE_INLINE __m256i dot4_256(__m256i level, __m256i x) {
         if constexpr (Max <= 128) {  // two products fit 16 bits: 2 * 128 * 127 < 2^15
             const __m256i pairs = _mm256_maddubs_epi16(level, x);
-            return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+            return dots_are_words<Max> ? pairs : _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
         } else {
             const __m256i even = _mm256_madd_epi16(_mm256_and_si256(level, _mm256_set1_epi16(255)),
                                                    _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8));
             const __m256i odd = _mm256_madd_epi16(_mm256_srli_epi16(level, 8), _mm256_srai_epi16(x, 8));
-            return _mm256_add_epi32(acc, _mm256_add_epi32(even, odd));
+            return _mm256_add_epi32(even, odd);
         }
     }
     //! Four vectors of quads: 16-byte parts.

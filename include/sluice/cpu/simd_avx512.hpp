@@ -24,6 +24,7 @@ namespace sluice::simd {
 struct Avx512 {
     static constexpr std::string_view name = "AVX-512 VNNI";
     static constexpr std::size_t registers = 32;
+    static constexpr bool spreads = false;
 
     struct F32 {
         __m512 v;
@@ -205,10 +206,27 @@ struct Avx512 {
     }
 
     template <int Max>
-    static SLUICE_INLINE I32 dot4_each(I32 acc, Bytes level, const std::int8_t* x) {
+    using Dots = I32;
+    template <int Max>
+    static constexpr std::size_t dots_fit = 256;
+    template <int Max>
+    static SLUICE_INLINE Dots<Max> no_dots() {
+        return zero_i32();
+    }
+    template <int Max>
+    static SLUICE_INLINE Dots<Max> dot4_each(Dots<Max> sum, Bytes level, const std::int8_t* x) {
         std::int32_t four = 0;
         std::memcpy(&four, x, 4);
-        return {_mm512_dpbusd_epi32(acc.v, level.v, _mm512_set1_epi32(four))};
+        return {_mm512_dpbusd_epi32(sum.v, level.v, _mm512_set1_epi32(four))};
+    }
+    static SLUICE_INLINE void keep_in_memory(I32&) {}
+    template <int Max>
+    static SLUICE_INLINE I32 add_dots(I32 acc, Dots<Max> sum) {
+        return add(acc, sum);
+    }
+    template <int Max>
+    static SLUICE_INLINE I32 add_scaled(I32 acc, Dots<Max> sum, I32 scale) {
+        return add(acc, mul(sum, scale));
     }
     static SLUICE_INLINE I32 dot2_each(I32 acc, I32 pairs, const std::int16_t* x) {
         std::int32_t two = 0;

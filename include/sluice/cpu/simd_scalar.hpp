@@ -30,6 +30,7 @@ SLUICE_INLINE void pause() {
 struct Scalar {
     static constexpr std::string_view name = "scalar";
     static constexpr std::size_t registers = 1;  //!< how many vectors a kernel may keep at once
+    static constexpr bool spreads = false;       //!< whether several columns pay for unpacking a unit before: Spread
 
     struct F32 {
         std::array<float, 16> v;
@@ -274,14 +275,35 @@ struct Scalar {
 
     // ---- integer dot products, exact ----
 
-    //! Lane i: acc + the sum over j < 4 of level[4i + j] * x[j], levels unsigned and <= Max, x signed and > -128.
+    //! What dot4_each<Max>() adds up: no_dots<Max>() and at most dots_fit<Max> of them.
     template <int Max>
-    static I32 dot4_each(I32 acc, Bytes level, const std::int8_t* x) {
+    using Dots = I32;
+    template <int Max>
+    static constexpr std::size_t dots_fit = 256;
+    template <int Max>
+    static Dots<Max> no_dots() {
+        return zero_i32();
+    }
+    //! Lane i: sum + the sum over j < 4 of level[4i + j] * x[j], levels unsigned and <= Max, x signed and > -128.
+    template <int Max>
+    static Dots<Max> dot4_each(Dots<Max> sum, Bytes level, const std::int8_t* x) {
         return map_i32([&](std::size_t i) {
-            std::int32_t sum = acc.v[i];
-            for (std::size_t j = 0; j < 4; ++j) sum += level.v[4 * i + j] * x[j];
-            return sum;
+            std::int32_t lane = sum.v[i];
+            for (std::size_t j = 0; j < 4; ++j) lane += level.v[4 * i + j] * x[j];
+            return lane;
         });
+    }
+    //! A hint: better in memory between its uses than in a register, where those are few.
+    static void keep_in_memory(I32&) {}
+    //! acc + sum.
+    template <int Max>
+    static I32 add_dots(I32 acc, Dots<Max> sum) {
+        return add(acc, sum);
+    }
+    //! acc + sum * scale; scales of 16 bits.
+    template <int Max>
+    static I32 add_scaled(I32 acc, Dots<Max> sum, I32 scale) {
+        return add(acc, mul(sum, scale));
     }
     //! Lane i: acc + the low half of pairs[i] * x[0] + the upper one * x[1], all signed.
     static I32 dot2_each(I32 acc, I32 pairs, const std::int16_t* x) {

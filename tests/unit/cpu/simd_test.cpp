@@ -178,9 +178,27 @@ std::vector<Result> every_operation(const Input& in) {
 
     std::array<std::int8_t, 64> tame;
     for (std::size_t k = 0; k < 64; ++k) tame[k] = int8[k] == -128 ? std::int8_t{127} : int8[k];
-    const auto levels = V::keep(y, 127);
-    give_i32("dot4_each of whole bytes", V::template dot4_each<255>(i, y, tame.data() + 8));
-    give_i32("dot4_each", V::template dot4_each<127>(i, levels, tame.data() + 4));
+    const auto give_dots = [&]<int Max>(const std::string& name) {
+        auto sum = V::template dot4_each<Max>(V::keep(y, Max), tame.data() + 4);
+        give_i32(name, V::template add_dots<Max>(i, sum));
+        // The greatest products, as many as every back end has room for.
+        constexpr std::size_t fit = Max <= 63 ? 32767 / (2 * 127 * Max) : 4;
+        static_assert(fit <= V::template dots_fit<Max>);
+        for (const std::int8_t extreme : {std::int8_t{127}, std::int8_t{-127}}) {
+            const std::array<std::int8_t, 4> four = {extreme, extreme, extreme, extreme};
+            sum = V::template dot4_each<Max>(V::set_bytes(Max), four.data());
+            for (std::size_t k = 1; k < fit; ++k) {
+                sum = V::template dot4_each<Max>(sum, V::set_bytes(Max), four.data());
+            }
+            give_i32(name + ", greatest", V::template add_dots<Max>(j, sum));
+            give_i32(name + ", scaled", V::template add_scaled<Max>(j, sum, V::template signed_byte<2>(x)));
+        }
+    };
+    give_dots.template operator()<15>("dot4_each of 15");
+    give_dots.template operator()<31>("dot4_each of 31");
+    give_dots.template operator()<63>("dot4_each of 63");
+    give_dots.template operator()<127>("dot4_each of 127");
+    give_dots.template operator()<255>("dot4_each of whole bytes");
     const auto factors = V::load_bytes(tame.data()), few = V::keep(y, 63);
     const auto eight = V::template load_scales<8>(int8 + 70), sixteen = V::template load_scales<16>(int8 + 70);
     give_i32("dot_scaled<2, 0>", V::template dot_scaled<2, 0>(i, few, factors, eight));
