@@ -27,12 +27,12 @@
 
 namespace sluice::test {
 
-//! A tiny model on the device, and the same on the CPU, with a sampler each. Q: formats, Q4_K among them. Eight
-//! positions.
+//! A tiny model on the device, and the same on the CPU, with a sampler each. Q: formats, Q4_K among them. Two
+//! sequences of eight positions.
 template <cuda::Device D, class Q>
 class Sampled {
     using P = Qwen3MoeOn<D, Q>;
-    static constexpr std::size_t capacity = 8, max_rows = 4;
+    static constexpr std::size_t sequences = 2, capacity = 8, max_rows = 4;
 
 public:
     explicit Sampled(D& device)
@@ -118,8 +118,8 @@ private:
         REQUIRE(model.ok());
         const auto& s = model->shape;
         std::size_t copied = 0, all = 1;
-        auto made = cuda::Forward<P>::create(device_, *model, {s.layers, s.kv_heads, s.head_dim, 1, capacity}, max_rows,
-                                             [&](std::size_t done, std::size_t total) {
+        auto made = cuda::Forward<P>::create(device_, *model, {s.layers, s.kv_heads, s.head_dim, sequences, capacity},
+                                             max_rows, [&](std::size_t done, std::size_t total) {
                                                  CHECK(done > copied);
                                                  copied = done;
                                                  all = total;
@@ -134,7 +134,8 @@ private:
     model::Ready<typename P::KvCache, cuda::Forward<P>> ready_;
     typename cuda::Forward<P>::Logits logits_;
     cuda::DeviceSampler sampler_ = *cuda::DeviceSampler::make(params());
-    Runner<CoreOf<Q, cpu::KvCacheF16>> cpu_{*file_, {.max_rows = max_rows, .capacity = capacity}};
+    Runner<CoreOf<Q, cpu::KvCacheF16>> cpu_{*file_,
+                                            {.max_rows = max_rows, .capacity = capacity, .sequences = sequences}};
     StandardSampler cpu_sampler_ = *make_standard_sampler(params());
     std::vector<float> on_cpu_;  // the last logits
     std::uint32_t position_ = 0;
@@ -175,17 +176,18 @@ void check_goes_on_otherwise(D& device) {
     s.feed({{(s.sample(true) + 1) % 4, 0, 1, true}});  // another token
     static_cast<void>(s.sample(true));
     s.truncate(1);  // another position
-    s.feed({{3, 0, 1, true}, {2, 0, 2, true}});
-    static_cast<void>(s.sample(true, 1));  // two rows have logits: the device cannot know which goes on
+    // Two rows have logits: what went on behind the one would overwrite the other's.
+    s.feed({{3, 0, 1, true}, {2, 1, 0, true}});
+    static_cast<void>(s.sample(true, 1));
     static_cast<void>(s.sample(true, 0));
-    s.feed({{1, 0, 3, true}});
+    s.feed({{1, 0, 2, true}});
     static_cast<void>(s.sample(false));
 
     // A pass that hands its logits to the host comes in between.
-    s.feed({{2, 0, 4, true}});
+    s.feed({{2, 0, 3, true}});
     const Token token = s.sample(true);
-    s.compute_aside({(token + 1) % 4, 0, 5, true});
-    s.feed({{token, 0, 5, true}});
+    s.compute_aside({(token + 1) % 4, 0, 4, true});
+    s.feed({{token, 0, 4, true}});
     static_cast<void>(s.sample(false));
 }
 

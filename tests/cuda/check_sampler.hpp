@@ -15,6 +15,7 @@
 #include "sluice/concepts/sampler.hpp"
 #include "sluice/core/to_text.hpp"
 #include "sluice/core/types.hpp"
+#include "sluice/cuda/candidates.hpp"
 #include "sluice/cuda/memory.hpp"
 #include "sluice/cuda/sampler.hpp"
 #include "sluice/sampler/standard.hpp"
@@ -114,10 +115,11 @@ void check_best_of_tiles(D& device) {
 //! last one.
 template <cuda::Device D>
 void check_penalties(D& device, std::size_t vocab) {
+    static_assert(cuda::Penalize::most < 600 && cuda::AddBiases::most < 600);
     const std::vector<float> logits = random_logits(9, vocab);
     const auto last = static_cast<Token>(vocab) - 1;
     std::vector<Token> history = {last};
-    for (Token i = 0; i < 900; ++i) history.push_back(i * i % 700);
+    for (Token i = 0; i < 900; ++i) history.push_back(i * 7 % 600);
     history.push_back(last);
     std::vector<TokenBias> biases = {{3, 0.1F}, {5, -infinity}, {3, 0.2F}, {3, 0.7F}, {last, 2.0F}};
     for (Token i = 0; i < 600; ++i) biases.push_back({i % 250, 0.01F * static_cast<float>(i)});
