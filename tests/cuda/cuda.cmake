@@ -27,8 +27,9 @@ if(SLUICE_CUDA)
     add_library(gpu_kernels OBJECT cuda/gpu/kernels.cu)
     target_include_directories(gpu_kernels PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
     target_link_libraries(gpu_kernels PRIVATE sluice::cuda)
-    add_executable(gpu_tests cuda/gpu/forward_test.cpp cuda/gpu/laws_test.cpp $<TARGET_OBJECTS:gpu_kernels>
-                             $<TARGET_OBJECTS:test_main>)
+    file(GLOB gpu_sources CONFIGURE_DEPENDS cuda/gpu/*_test.cpp)
+    add_executable(gpu_tests ${gpu_sources} $<TARGET_OBJECTS:gpu_kernels> $<TARGET_OBJECTS:test_main>)
+    set_target_properties(gpu_tests PROPERTIES UNITY_BUILD OFF)  # side by side, while nvcc compiles the kernels
     target_link_libraries(gpu_tests PRIVATE test_support sluice::cuda CUDA::cudart)
     target_precompile_headers(gpu_tests REUSE_FROM test_precompiled)
     set(gpu_tests $<TARGET_FILE:gpu_tests>)

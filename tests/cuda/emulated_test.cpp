@@ -67,12 +67,12 @@ struct Dot {
 TEST_CASE("emulated: threads meet at barriers, and a missing barrier shows") {
     const auto right = [](bool with_barrier, Order order) {
         Emulated device({.order = order});
-        const OnDevice<float> out(PassOn::threads);
+        const OnDevice<Emulated, float> out(device, PassOn::threads);
         device.launch(PassOn{with_barrier, out.data()}, {1});
-        REQUIRE(device.finish().ok());
+        const std::vector<float> got = out.read();
         bool all = true;
         for (unsigned i = 0; i < PassOn::threads; ++i) {
-            all = all && out.data()[i] == static_cast<float>((i + 1) % PassOn::threads);
+            all = all && got[i] == static_cast<float>((i + 1) % PassOn::threads);
         }
         return all;
     };
@@ -95,33 +95,33 @@ TEST_CASE("emulated: a barrier that some threads never reach is an error, told o
 TEST_CASE("emulated: shuffles stay in their warp, blocks know their place") {
     Emulated device({.order = Order::descending});
     constexpr std::size_t blocks = 3 * 2 * 2;
-    const OnDevice<std::uint64_t> out(blocks * Shuffles::threads);
+    const OnDevice<Emulated, std::uint64_t> out(device, blocks * Shuffles::threads);
     device.launch(Shuffles{out.data()}, {3, 2, 2});
-    REQUIRE(device.finish().ok());
+    const std::vector<std::uint64_t> got = out.read();
     for (std::size_t i = 0; i < blocks * Shuffles::threads; ++i) {
         const std::uint64_t warp_sum = i % 64 < 32 ? 31 * 16 : 31 * 16 + 32 * 32;
-        CHECK(out.data()[i] == warp_sum + 10000 * (i / Shuffles::threads % 3));
+        CHECK(got[i] == warp_sum + 10000 * (i / Shuffles::threads % 3));
     }
 }
 
 TEST_CASE("emulated: recorded launches run when they are asked for, with the arguments they were recorded with") {
     Emulated device;
-    const OnDevice<std::int32_t> first(Dot::threads), second(Dot::threads);
+    const OnDevice<Emulated, std::int32_t> first(device, Dot::threads), second(device, Dot::threads);
     Dot dot{first.data()};
     Emulated::Graph graph;
     device.record(graph, [&] { device.launch(dot, {1}); });
-    CHECK(first.data()[0] == -1);  // as memory begins
+    CHECK(first.read()[0] == -1);  // as memory begins
     dot.out = second.data();
     device.launch(graph);
-    CHECK(first.data()[0] != -1);
-    CHECK(second.data()[0] == -1);
+    CHECK(first.read()[0] != -1);
+    CHECK(second.read()[0] == -1);
 }
 
 TEST_CASE("emulated: memory begins as NaNs; four signed products are added at once") {
-    const OnDevice<float> fresh(3);
-    for (const float x : fresh.span()) CHECK(std::isnan(x));
     Emulated device;
-    const OnDevice<std::int32_t> out(Dot::threads);
+    const OnDevice<Emulated, float> fresh(device, 3);
+    for (const float x : fresh.read()) CHECK(std::isnan(x));
+    const OnDevice<Emulated, std::int32_t> out(device, Dot::threads);
     device.launch(Dot{out.data()}, {1});
-    CHECK(out.data()[0] == 7 - 128 * 127 - 2 + 127 - 127 * 128);
+    CHECK(out.read()[0] == 7 - 128 * 127 - 2 + 127 - 127 * 128);
 }

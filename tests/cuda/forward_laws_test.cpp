@@ -15,11 +15,10 @@
 #include <utility>
 #include <vector>
 
-#include "cuda/policies_on.hpp"
+#include "cuda/check_forward_laws.hpp"
 #include "sluice/contracts/mutant.hpp"
 #include "sluice/cuda/activations.hpp"
 #include "sluice/cuda/emulated.hpp"
-#include "sluice/cuda/hop.hpp"
 #include "sluice/model/model.hpp"
 #include "sluice/pipeline/policies.hpp"
 
@@ -66,42 +65,7 @@ struct FloatCacheOnCpu : OnCpu {
     using KvCache = cpu::KvCacheF32;
 };
 
-//! What the kernels cannot do, gate and up in two formats, is left to the CPU.
-class DeviceForward : public AnyForward {
-    using P = test::PoliciesOn<FaultyDevice, quant::Any, float>;
-    using Ready = model::Ready<typename P::KvCache, cuda::HybridForward<P>>;
-
-public:
-    DeviceForward(const gguf::File& file, const ForwardSetup& setup)
-        : model_(value_or_throw(model::ModelOf<P>::read(file, 0))), ready_(make(setup)) {}
-
-    Status compute(std::span<const Row> rows, std::span<float> logits, const std::atomic<bool>* cancel) override {
-        return ready_.forward(device_, ready_.cache, rows, logits, cancel);
-    }
-    std::size_t length(std::size_t sequence) const override { return ready_.cache.length(sequence); }
-    void truncate(std::size_t sequence, std::size_t length) override { ready_.cache.truncate(sequence, length); }
-    std::size_t regions() const override { return device_.launches(); }
-
-    static std::unique_ptr<AnyForward> open(const gguf::File& file, const ForwardSetup& setup) {
-        return std::make_unique<DeviceForward>(file, setup);
-    }
-
-private:
-    Ready make(const ForwardSetup& setup) {
-        const auto& s = model_.shape;
-        const KvCacheShape cache{s.layers, s.kv_heads, s.head_dim, setup.sequences, setup.capacity};
-        const auto create = [&](std::size_t on_cpu) {
-            return cuda::HybridForward<P>::create(device_, model_, cache, setup.max_rows, {},
-                                                  {.layers = on_cpu, .threads = 1});
-        };
-        auto ready = create(0);
-        return value_or_throw(ready.ok() ? std::move(ready) : create(s.layers));
-    }
-
-    FaultyDevice device_;
-    model::ModelOf<P> model_;
-    Ready ready_;
-};
+using FaultyForward = test::DeviceForward<FaultyDevice>;
 
 //! Computes prompts on the device and, from the first row that comes alone, goes on on the CPU: to the same bits.
 class FallsBackToCpu : public AnyForward {
@@ -122,7 +86,7 @@ public:
     std::size_t regions() const override { return device_.regions(); }
 
 private:
-    DeviceForward device_;
+    FaultyForward device_;
     std::unique_ptr<AnyForward> cpu_;
     bool has_fallen_back_ = false;
 };
@@ -131,13 +95,10 @@ constexpr std::size_t cases = 20;  // emulation is slow
 constexpr std::string_view truth = "forward.agrees_with_float64", batches = "forward.batches_change_nothing",
                            on_device = "device.computes_each_pass";
 
-//! Those laws of the forward pass that are of its results, and one of where they are computed. `open`: of forward
+//! The laws of its results, and one of where they are computed. `open`: of forward
 //! passes whose regions() counts the device's launches.
 std::vector<Law> device_laws(const OpenForward& open) {
-    std::vector<Law> laws = forward_law_list(open);
-    std::erase_if(laws, [](const Law& law) {
-        return law.id == "forward.threads_change_nothing" || law.id == "forward.one_region_per_pass";
-    });
+    std::vector<Law> laws = test::forward_laws_of_results(open);
     laws.push_back({on_device, "Each pass, of many rows or of the one that is streamed, is computed on the device.",
                     [open](Case& c) {
                         RandomModel model(c);
@@ -157,7 +118,7 @@ std::vector<Law> device_laws(const OpenForward& open) {
 OpenForward opener_with(DeviceFault fault) {
     return [fault](const gguf::File& file, const ForwardSetup& setup) {
         FaultyDevice::next_fault = fault;
-        return DeviceForward::open(file, setup);
+        return FaultyForward::open(file, setup);
     };
 }
 

@@ -110,6 +110,11 @@ TEST_CASE("cuda forward: the CPU's logits of a long batch, in any order of threa
     }
 }
 
+TEST_CASE("cuda forward: the CPU's logits behind two thousand positions, whose attention is of several spans") {
+    Emulated device;
+    check_long_context<Formats>(*MemoryFile(tiny.in(Format::Q4_K, Format::Q6_K).draft()), device);
+}
+
 // As far as the first tokens go, they are also compared with the goldens, which hold five positions of each prompt.
 TEST_CASE("cuda forward: the first tokens of the golden prompts") {
     const gguf::File file = open_story_model();

@@ -1,57 +1,77 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Shared by the tests of the emulated device: arrays and activation rows in its memory.
+//! Arrays in the memory of any device, which the host reads by copies. Errors are exceptions: they end a test case, or
+//! the case of a law.
 #pragma once
 
 #include <cstddef>
-#include <cstring>
-#include <doctest/doctest.h>
 #include <span>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
-#include "sluice/cuda/activations.hpp"
-#include "sluice/cuda/emulated.hpp"
+#include "sluice/core/status.hpp"
 #include "sluice/cuda/memory.hpp"
-#include "sluice/quant/activation.hpp"
 
 namespace sluice::test {
 
-//! An array in the memory of the emulated device, which the host can read.
+inline void end_if_bad(const Status& status) {
+    if (!status.ok()) throw std::runtime_error(status.message());
+}
+
 template <class T>
+T value_or_end(Expected<T> expected) {
+    if (!expected.ok()) end_if_bad(expected.status());
+    return std::move(*expected);
+}
+
+template <cuda::Device D>
+D new_device() {
+    if constexpr (requires { D::create(); }) {
+        return value_or_end(D::create());
+    } else {
+        return D();
+    }
+}
+
+//! One for those who are given none.
+template <cuda::Device D>
+D& shared_device() {
+    static D device = new_device<D>();
+    return device;
+}
+
+//! Every block of the kernel's grid.
+template <cuda::Device D, class Kernel>
+void launch(D& device, const Kernel& kernel) {
+    device.launch(kernel, kernel.grid());
+}
+
+template <cuda::Device D, class T>
 class OnDevice {
 public:
-    explicit OnDevice(std::size_t size) : array_(value(cuda::DeviceArray<cuda::Emulated, T>::allocate(size))) {}
-    explicit OnDevice(const std::vector<T>& values) : OnDevice(values.size()) {
-        std::memcpy(data(), values.data(), values.size() * sizeof(T));
-    }
+    OnDevice(D& device, std::size_t size)
+        : device_(&device), array_(value_or_end(cuda::DeviceArray<D, T>::allocate(size))) {}
+    OnDevice(D& device, std::span<const T> values) : OnDevice(device, values.size()) { write(values); }
+    OnDevice(D& device, const std::vector<T>& values) : OnDevice(device, std::span<const T>(values)) {}
 
     T* data() const { return array_.data(); }
-    std::span<const T> span() const { return {array_.data(), array_.size()}; }
+    std::size_t size() const { return array_.size(); }
+
+    void write(std::span<const T> values) {
+        device_->to_device(data(), values.data(), values.size_bytes());
+        end_if_bad(device_->finish());
+    }
+    //! As all launches so far have left it. An error is the first one of these.
+    std::vector<T> read() const {
+        std::vector<T> values(size());
+        device_->to_host(values.data(), data(), size() * sizeof(T));
+        end_if_bad(device_->finish());
+        return values;
+    }
 
 private:
-    static auto value(Expected<cuda::DeviceArray<cuda::Emulated, T>> array) {
-        REQUIRE_MESSAGE(array.ok(), array.status().message());
-        return std::move(*array);
-    }
-    cuda::DeviceArray<cuda::Emulated, T> array_;
-};
-
-//! Rows [count, k] with both int8 forms, where k allows them.
-struct Batch {
-    std::size_t count;
-    OnDevice<float> floats;
-    OnDevice<std::byte> q8_32, q8_256;
-    cuda::ActivationRows rows;
-
-    Batch(cuda::Emulated& device, const std::vector<float>& x, std::size_t k)
-        : count(x.size() / k),
-          floats(x),
-          q8_32(count * quant::Q8View<32>::row_bytes(k)),
-          q8_256(count * quant::Q8View<256>::row_bytes(k)),
-          rows{k, floats.data(), k % 32 == 0 ? q8_32.data() : nullptr, k % 256 == 0 ? q8_256.data() : nullptr} {
-        const cuda::QuantizeRows kernel{rows, static_cast<unsigned>(count)};
-        device.launch(kernel, kernel.grid());
-    }
+    D* device_;
+    cuda::DeviceArray<D, T> array_;
 };
 
 }  // namespace sluice::test

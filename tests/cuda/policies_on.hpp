@@ -6,6 +6,7 @@
 #include "sluice/cuda/kv_cache.hpp"
 #include "sluice/cuda/memory.hpp"
 #include "sluice/cuda/policies.hpp"
+#include "sluice/sampler/standard.hpp"
 
 namespace sluice::test {
 
@@ -13,6 +14,12 @@ namespace sluice::test {
 template <cuda::Device D, class Q, class Unit = Half>
 struct PoliciesOn : Qwen3MoeHybridOn<D, Q> {
     using KvCache = cuda::ContiguousKvCache<D, Unit>;
+};
+
+//! Logits go to the host, which samples.
+template <cuda::Device D, class Q>
+struct SampledOnHost : Qwen3MoeOn<D, Q> {
+    using Sampler = StandardSampler;
 };
 
 }  // namespace sluice::test

@@ -1,24 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The law suites of the slots, on a GPU.
+//! The law suites that a device's kernels can be asked, on a GPU.
 #include <doctest/doctest.h>
 
 #include "cuda/check_device_laws.hpp"
+#include "cuda/check_forward_laws.hpp"
+#include "cuda/gpu/kernels.hpp"
 #include "cuda/gpu/on_gpu.hpp"
-#include "sluice/cuda/gpu.hpp"
 
 using namespace sluice;
 using namespace sluice::test;
 using cuda::Gpu;
-
-// In kernels.cu.
-extern template struct sluice::test::DeviceRouter<Gpu>;
-extern template class sluice::test::DeviceKvCache<Gpu, float>;
-extern template class sluice::test::DeviceKvCache<Gpu, Half>;
-extern template class sluice::test::DeviceKvCache<Gpu, quant::Q8_0::Block>;
-extern template class sluice::test::DeviceAttention<Gpu, Half, false>;
-extern template class sluice::test::DeviceAttention<Gpu, Half, true>;
-extern template class sluice::test::DeviceAttention<Gpu, quant::Q8_0::Block, true>;
-extern template class sluice::test::DeviceExperts<Gpu>;
 
 namespace {
 const DeviceUnderLaw device{"a GPU", 100};
@@ -35,4 +26,23 @@ TEST_CASE("gpu laws: attention") {
 }
 TEST_CASE("gpu laws: experts") {
     on_gpu([](Gpu&) { check_experts_laws<Gpu>(device); });
+}
+TEST_CASE("gpu laws: sampler") {
+    on_gpu([](Gpu&) { check_sampler_laws<Gpu>(device); });
+}
+TEST_CASE("gpu laws: matmul") {
+    on_gpu([](Gpu&) { check_matmul_laws<Gpu>(device); });
+}
+TEST_CASE("gpu laws: quantization") {
+    on_gpu([](Gpu&) { check_quantization_laws<Gpu>(device); });
+}
+TEST_CASE("gpu laws: activation, rms_norm, rope") {
+    on_gpu([](Gpu&) {
+        check_activation_laws<Gpu>(device);
+        check_rms_norm_laws<Gpu>(device);
+        check_rope_laws<Gpu>(device);
+    });
+}
+TEST_CASE("gpu laws: forward, against float64") {
+    on_gpu([](Gpu&) { device.check("cuda::Forward", forward_laws_of_results(DeviceForward<Gpu>::open)); });
 }
