@@ -27,7 +27,7 @@ namespace sluice::test {
 //! What the emulated tests' models are made of: one set, which is compiled once.
 using Formats = quant::OneOf<quant::Q4_K, quant::Q6_K, quant::F32, quant::BF16>;
 
-//! Q: the formats of the file; Unit: of the cache. Batches of 16 rows at most.
+//! Q: the formats of the file; Unit: of the cache.
 template <cuda::Device D, class Q, class Unit = Half>
 class OnBoth {
     using P = PoliciesOn<D, Q, Unit>;
@@ -35,10 +35,10 @@ class OnBoth {
 public:
     //! The last `cpu_moe` layers keep their experts on the CPU.
     OnBoth(const gguf::File& file, D& device, std::size_t sequences = 1, std::size_t capacity = 64,
-           std::size_t cpu_moe = 0)
-        : cpu_(file, {.max_rows = 16, .capacity = capacity, .sequences = sequences}),
+           std::size_t cpu_moe = 0, std::size_t max_rows = 16)
+        : cpu_(file, {.max_rows = max_rows, .capacity = capacity, .sequences = sequences}),
           device_(device),
-          ready_(make(device, file, sequences, capacity, cpu_moe)) {}
+          ready_(make(device, file, sequences, capacity, cpu_moe, max_rows)) {}
 
     //! The same rows go to both. Returns the logits.
     std::vector<float> feed(std::span<const Row> rows) {
@@ -61,13 +61,13 @@ public:
 private:
     static model::Ready<typename P::KvCache, cuda::HybridForward<P>> make(D& device, const gguf::File& file,
                                                                           std::size_t sequences, std::size_t capacity,
-                                                                          std::size_t cpu_moe) {
+                                                                          std::size_t cpu_moe, std::size_t max_rows) {
         const auto model = model::ModelOf<P>::read(file, 0);
         REQUIRE_MESSAGE(model.ok(), model.status().message());
         const auto& s = model->shape;
         auto ready =
-            cuda::HybridForward<P>::create(device, *model, {s.layers, s.kv_heads, s.head_dim, sequences, capacity}, 16,
-                                           {}, {.layers = cpu_moe, .threads = 2});
+            cuda::HybridForward<P>::create(device, *model, {s.layers, s.kv_heads, s.head_dim, sequences, capacity},
+                                           max_rows, {}, {.layers = cpu_moe, .threads = 2});
         REQUIRE_MESSAGE(ready.ok(), ready.status().message());
         return std::move(*ready);
     }
