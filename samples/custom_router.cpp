@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A pipeline with a router of your own, which tests/laws/custom_router_test.cpp puts to the laws of routers.
+//! A pipeline with a router of your own, which tests/laws/custom_router_test.cpp puts to the laws of routers. It has no
+//! --device cuda: the kernels of a GPU route as Qwen3-MoE does, and a bundle with another router is refused there.
 #include <filesystem>
 #include <iostream>
 #include <string>
@@ -32,7 +33,9 @@ Status tell(const std::filesystem::path& model, const std::string& prompt) {
 int main(int argc, char** argv) {
     std::filesystem::path model = samples::embedded_model();
     std::string prompt = "Once upon a time";
-    samples::CommandLine flags("custom_router", "Continues a text with the best expert of each of k groups.");
+    samples::CommandLine flags("custom_router",
+                               "Continues a text with the best expert of each of k groups. On the CPU alone: the\n"
+                               "kernels of a GPU have Qwen3-MoE's own router.");
     flags.add("-m,--model", model, "a Q4_K_M file; without it, the embedded story model");
     flags.add("-p,--prompt", prompt, "the text to continue");
     if (const auto code = flags.parse(argc, argv)) return *code;

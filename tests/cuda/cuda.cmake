@@ -4,12 +4,15 @@ find_program(SLUICE_NVCC nvcc HINTS /usr/local/cuda/bin)
 mark_as_advanced(SLUICE_NVCC)
 
 if(SLUICE_COMPILER_TESTS STREQUAL all)
-    set(name "cuda: the kernels compile for sm_80, sm_89, sm_90a and sm_100, and spill no registers")
     get_target_property(cuda_flags sluice_cuda INTERFACE_COMPILE_OPTIONS)
     string(REGEX REPLACE "^.*COMPILE_LANGUAGE:CUDA>:(.*)>$" "\\1" cuda_flags "${cuda_flags}")
-    add_test(NAME ${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/check_kernels.sh ${SLUICE_NVCC}
-             ${CMAKE_CURRENT_LIST_DIR}/kernels.cu ${cuda_flags} -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/cuda)
-    set_tests_properties(${name} PROPERTIES LABELS cuda SKIP_RETURN_CODE 77)
+    foreach(bundle Q4_K_Q6_K_F32 Q5_K_Q8_0_Q4_0 Q5_0_F16_BF16)  # of about the same length, so they can run side by side
+        set(name "cuda: the kernels of ${bundle} compile for sm_80, sm_89, sm_90a and sm_100, and spill no registers")
+        add_test(NAME ${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/check_kernels.sh ${SLUICE_NVCC}
+                 ${CMAKE_CURRENT_LIST_DIR}/kernels.cu -DBUNDLE=${bundle} ${cuda_flags}
+                 -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/cuda)
+        set_tests_properties(${name} PROPERTIES LABELS cuda SKIP_RETURN_CODE 77)
+    endforeach()
 
     # What a GPU's tests and benchmarks run, of weights in all formats, so that it is not on a GPU that they first compile.
     set(name "cuda: the kernels of the GPU's own tests compile")

@@ -32,6 +32,15 @@ TEST_CASE("chat: from a pipe it answers line by line, and prints the answers alo
     CHECK(chat("") == "");
 }
 
+TEST_CASE("chat: --device cuda gives the CPU's answers, or says what is missing") {
+    const Outcome outcome = run("chat", {"--device", "cuda"}, "Hello\n");
+    if (outcome.code == 0) {
+        CHECK(outcome.out == answer("Hello"));
+    } else {
+        check_lacks_cuda("chat", outcome);
+    }
+}
+
 TEST_CASE("chat: the turns are one conversation until /reset") {
     const std::string first = chat("Tell me a story.\n"), second = chat("Tell me a story.\nTell me a story.\n");
     REQUIRE(second.starts_with(first));

@@ -17,4 +17,5 @@ TEST_CASE("custom_router: an error is one line") {
     const Outcome missing = run("custom_router", {"-m", "/no/such.gguf"});
     CHECK(missing.code == 1);
     CHECK(missing.err == "custom_router: /no/such.gguf: cannot be opened: No such file or directory; check the path\n");
+    CHECK(run("custom_router", {"--device", "cuda"}).code == 2);
 }

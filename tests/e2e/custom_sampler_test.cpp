@@ -35,6 +35,15 @@ TEST_CASE("custom_sampler: no three tokens come twice, which greedy sampling doe
                            output_of("generate", {"-p", "Once upon a time", "-n", "200", "--ignore-eos"})));
 }
 
+TEST_CASE("custom_sampler: --device cuda gives the CPU's text, or says what is missing") {
+    const Outcome outcome = run("custom_sampler", {"--device", "cuda"});
+    if (outcome.code == 0) {
+        CHECK(outcome.out == output_of("custom_sampler", {}));
+    } else {
+        check_lacks_cuda("custom_sampler", outcome);
+    }
+}
+
 TEST_CASE("custom_sampler: an error is one line, and a wrong flag is refused") {
     const Outcome missing = run("custom_sampler", {"-m", "/no/such.gguf"});
     CHECK(missing.code == 1);

@@ -184,6 +184,18 @@ inline Outcome run(const std::string& name, const std::vector<std::string>& argu
     return {code, program.out(), program.err()};
 }
 
+//! That a program with --device cuda, where there is no GPU or the build is without, says so in one line: where, what
+//! and the mend.
+inline void check_lacks_cuda(const std::string& name, const Outcome& outcome) {
+    CHECK(outcome.code == 1);
+    CHECK(outcome.out == "");
+    CHECK(outcome.err.starts_with(name + ": "));
+    const std::size_t where = outcome.err.find("cuda: ");
+    REQUIRE(where != outcome.err.npos);
+    CHECK(outcome.err.find("; ", where) != outcome.err.npos);
+    CHECK(std::count(outcome.err.begin(), outcome.err.end(), '\n') == 1);
+}
+
 //! The standard output of a run that must succeed, and say nothing on standard error.
 inline std::string output_of(const std::string& name, const std::vector<std::string>& arguments,
                              std::string_view input = {}) {
