@@ -179,15 +179,16 @@ std::vector<Result> every_operation(const Input& in) {
     std::array<std::int8_t, 64> tame;
     for (std::size_t k = 0; k < 64; ++k) tame[k] = int8[k] == -128 ? std::int8_t{127} : int8[k];
     const auto give_dots = [&]<int Max>(const std::string& name) {
-        auto sum = V::template dot4_each<Max>(V::keep(y, Max), tame.data() + 4);
+        const auto none = V::template no_dots<Max>();
+        auto sum = V::template dot4_each<Max>(none, V::keep(y, Max), tame.data() + 4);
         give_i32(name, V::template add_dots<Max>(i, sum));
         // The greatest products, as many as every back end has room for.
         constexpr std::size_t fit = Max <= 63 ? 32767 / (2 * 127 * Max) : 4;
         static_assert(fit <= V::template dots_fit<Max>);
         for (const std::int8_t extreme : {std::int8_t{127}, std::int8_t{-127}}) {
             const std::array<std::int8_t, 4> four = {extreme, extreme, extreme, extreme};
-            sum = V::template dot4_each<Max>(V::set_bytes(Max), four.data());
-            for (std::size_t k = 1; k < fit; ++k) {
+            sum = none;
+            for (std::size_t k = 0; k < fit; ++k) {
                 sum = V::template dot4_each<Max>(sum, V::set_bytes(Max), four.data());
             }
             give_i32(name + ", greatest", V::template add_dots<Max>(j, sum));
