@@ -50,7 +50,7 @@ struct Avx2 {
         _mm256_storeu_ps(p + 8, a.hi);
     }
     static SLUICE_INLINE void store_first(float* p, F32 a, std::size_t n) {
-        if (n >= 16) return store(p, a);  // a masked store takes Zen 3 dozens of cycles
+        if (n >= 16) return store(p, a);  // 32 columns of Q4_K take 1 to 3 % less, on Zen 3
         _mm256_maskstore_ps(p, mask(n, 0), a.lo);
         _mm256_maskstore_ps(p + 8, mask(n, 8), a.hi);
     }
