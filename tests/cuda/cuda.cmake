@@ -14,6 +14,11 @@ if(SLUICE_COMPILER_TESTS STREQUAL all)
         set_tests_properties(${name} PROPERTIES LABELS cuda SKIP_RETURN_CODE 77)
     endforeach()
 
+    set(name "cuda: the samples' kernels compile")
+    add_test(NAME ${name} COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/check_samples.sh ${SLUICE_NVCC} ${PROJECT_SOURCE_DIR}
+             ${CMAKE_CURRENT_BINARY_DIR}/sample_kernels)
+    set_tests_properties(${name} PROPERTIES LABELS cuda SKIP_RETURN_CODE 77)
+
     # What a GPU's tests and benchmarks run, of weights in all formats, so that it is not on a GPU that they first compile.
     set(name "cuda: the kernels of the GPU's own tests compile")
     if(SLUICE_NVCC)
