@@ -17,6 +17,7 @@
 #include "../samples/bench/machine.hpp"
 #include "../samples/bench/report.hpp"
 #include "sluice/core/buffer.hpp"
+#include "sluice/core/config.hpp"
 #include "sluice/cpu/executor.hpp"
 #include "sluice/cpu/simd.hpp"
 
@@ -25,7 +26,8 @@ namespace {
 using namespace sluice;
 using V = simd::Native;
 
-constexpr std::size_t columns = V::registers >= 32 ? 12 : 4, vectors = 16, rounds = std::size_t{1} << 18U;
+constexpr std::size_t columns = V::registers >= 32 ? 12 : 4,  // as many as the registers hold
+    vectors = 16, rounds = std::size_t{1} << 18U;
 constexpr std::size_t together = std::min(vectors, V::dots_fit<15>);  // vectors whose sums fit
 
 //! The matrix kernel's inner loop and nothing else: vectors of levels times `columns` activations, all in the
@@ -33,18 +35,17 @@ constexpr std::size_t together = std::min(vectors, V::dots_fit<15>);  // vectors
 void multiply_add(const std::byte* levels, const std::int8_t* x, std::int32_t* result) {
     typename V::I32 sums[columns];
     for (auto& sum : sums) sum = V::zero_i32();
-    const auto level_at = [&](std::size_t i) { return V::load_bytes(levels + 64 * i); };
     for (std::size_t round = 0; round < rounds; ++round) {
         for (std::size_t first = 0; first < vectors; first += together) {
             V::Dots<15> dots[columns];
-#pragma GCC unroll 16  // else g++ -O2 keeps the sums in memory
-            for (std::size_t c = 0; c < columns; ++c) dots[c] = V::dot4_each<15>(level_at(first), x + 4 * c);
-            for (std::size_t i = first + 1; i < first + together; ++i) {
-                const auto level = level_at(i);
-#pragma GCC unroll 16
+            SLUICE_UNROLL
+            for (std::size_t c = 0; c < columns; ++c) dots[c] = V::no_dots<15>();
+            for (std::size_t i = first; i < first + together; ++i) {
+                const auto level = V::load_bytes(levels + 64 * i);
+                SLUICE_UNROLL
                 for (std::size_t c = 0; c < columns; ++c) dots[c] = V::dot4_each<15>(dots[c], level, x + 4 * c);
             }
-#pragma GCC unroll 16
+            SLUICE_UNROLL
             for (std::size_t c = 0; c < columns; ++c) sums[c] = V::add_dots<15>(sums[c], dots[c]);
         }
     }

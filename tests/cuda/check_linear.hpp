@@ -55,8 +55,8 @@ void check_linear(D& device, std::size_t cols, unsigned count) {
 template <cuda::Device D>
 void check_every_linear(D& device) {
     const auto check = [&]<class... F>(quant::OneOf<F...>) {
-        (check_linear<F, cuda::tuning::one_row>(device, 2304, 1),
-         ...);  // nine blocks of 256: more than a pass of a warp
+        // Nine blocks of 256: more than a pass of a warp.
+        (check_linear<F, cuda::tuning::one_row>(device, 2304, 1), ...);
         (check_linear<F, cuda::tuning::few_rows>(device, 256, 10), ...);
     };
     check(quant::Any());

@@ -9,8 +9,8 @@
 
 namespace sluice::test {
 
-//! c [16, 8] += a [16, 32] times b [32, 8], both warps of a block. A lane takes its elements from where the PTX ISA
-//! says ("Matrix Fragments for mma.m16n8k32", .s8), from a thread's point of view.
+//! c [16, 8] += 3 * a [16, 32] times b [32, 8], in three steps, by each of a block's two warps. A lane takes its
+//! elements from where the PTX ISA says ("Matrix Fragments for mma.m16n8k32", .s8), from a thread's point of view.
 struct MultiplyFragments {
     static constexpr unsigned threads = 64;
     const std::int8_t *a, *b;

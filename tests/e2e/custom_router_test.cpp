@@ -13,7 +13,7 @@ TEST_CASE("custom_router: tells a story, another one than the model's own router
     CHECK(text != output_of("generate", {"-p", "Once upon a time", "-n", "100", "--repeat-penalty", "1.2"}));
 }
 
-TEST_CASE("custom_router: an error is one line") {
+TEST_CASE("custom_router: an error is one line, and --device is refused") {
     const Outcome missing = run("custom_router", {"-m", "/no/such.gguf"});
     CHECK(missing.code == 1);
     CHECK(missing.err == "custom_router: /no/such.gguf: cannot be opened: No such file or directory; check the path\n");

@@ -17,6 +17,7 @@
 #include "sluice/cpu/matmul_rows.hpp"
 #include "sluice/cpu/row_tile.hpp"
 #include "sluice/cpu/simd.hpp"
+#include "sluice/cpu/unit.hpp"
 
 namespace sluice::cpu {
 
@@ -63,7 +64,7 @@ void multiply(const Matrix& weights, std::size_t first_row, std::size_t last_row
             }
             // Rows that come next are asked for in the order of their addresses: on Zen 4 twice the rate of row by row.
             constexpr std::size_t stride = simd::lanes * Unit<F>::bytes;
-            constexpr std::size_t most = 256 / Unit<F>::size;
+            constexpr std::size_t most = Unit<F>::in_panel;
             const std::size_t left = (weights.rows - row) * weights.row_bytes;
             alignas(64) std::array<std::byte, most * unit_bytes> panel;
             const auto panel_at = [&](std::size_t first) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Interleaved integer weights times quantized activations: one kernel for any number of columns. (One
-//! column of some formats in a file's layout has another: matmul_rows.hpp.)
+//! Interleaved integer weights times quantized activations, for any number of columns: a unit is unpacked in registers,
+//! or for several columns before, where the back end spreads (spread.hpp). One column of some formats in a file's
+//! layout has another kernel: matmul_rows.hpp.
 #pragma once
 
 #include <algorithm>
@@ -89,14 +90,15 @@ SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typena
     // A few columns leave room for the sums of several groups at once: of all that share the bytes of a weight word.
     constexpr std::size_t strips = L::group / 16, sharing = std::clamp<std::size_t>(128 / L::group, 1, L::groups);
     constexpr std::size_t together = C <= 2 && V::registers > 1 ? sharing : 1;
-    constexpr std::size_t words = std::min<std::size_t>(4, V::template dots_fit<T::max> / strips);
-    static_assert(words > 0 && 4 % words == 0);
+    // Words of a strip whose products there is room for.
+    constexpr std::size_t fit = std::min<std::size_t>(4, V::template dots_fit<T::max> / strips);
+    static_assert(fit > 0 && 4 % fit == 0);
     typename V::I32 isum[C];
     SLUICE_UNROLL
     for (std::size_t c = 0; c < C; ++c) isum[c] = first_sum<F, V>(x[c], block);
     for_each_constant<L::groups / together>([&](auto turn) SLUICE_INLINE_LAMBDA {
         constexpr std::size_t first = turn() * together;
-        for (std::size_t word = 0; word < 4; word += words) {
+        for (std::size_t word = 0; word < 4; word += fit) {
             typename V::template Dots<T::max> sum[together][C];
             SLUICE_UNROLL
             for (std::size_t c = 0; c < C; ++c) {
@@ -104,7 +106,7 @@ SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typena
                 for (std::size_t g = 0; g < together; ++g) sum[g][c] = V::template no_dots<T::max>();
             }
             // Not unrolled: AVX2 is 1.4 times as fast so (its code fits), and g++ takes 3 s for Q4_K where it took 80.
-            for (std::size_t i = word; i < word + words; ++i) {
+            for (std::size_t i = word; i < word + fit; ++i) {
                 for_each_constant<together * strips>([&](auto strip) SLUICE_INLINE_LAMBDA {
                     constexpr std::size_t s = first * strips + strip();
                     const auto levels = T::template levels<B * L::size / 16 + s>(unit, i);
@@ -133,21 +135,23 @@ SLUICE_INLINE void multiply_spread(const std::byte* unit, const std::array<typen
                                    std::size_t block, std::array<typename V::F32, C>& acc) {
     using L = typename F::Levels;
     using T = Spread<F, V>;
-    constexpr std::size_t words = std::min(L::group / 4, V::template dots_fit<T::max>);
+    constexpr std::size_t words = L::group / 4, fit = std::min(words, V::template dots_fit<T::max>);
+    static_assert(fit > 0 && words % fit == 0);
     typename V::I32 isum[C];
     SLUICE_UNROLL
     for (std::size_t c = 0; c < C; ++c) isum[c] = first_sum<F, V>(x[c], block);
+    // A spread unit begins with its levels, and every group's scale is a vector.
     const std::byte *levels = unit + 16 * B * L::size, *scale = unit + 64 * B * L::groups;
     std::size_t at = block * L::size;
     for (std::size_t g = 0; g < L::groups; ++g, scale += 64) {
-        for (std::size_t word = 0; word < L::group / 4; word += words, levels += 64 * words, at += 4 * words) {
+        for (std::size_t word = 0; word < words; word += fit, levels += 64 * fit, at += 4 * fit) {
             typename V::template Dots<T::max> sum[C];
             SLUICE_UNROLL
             for (std::size_t c = 0; c < C; ++c) {
                 V::keep_in_memory(isum[c]);
                 sum[c] = V::template no_dots<T::max>();
             }
-            for_each_constant<words>([&](auto i) SLUICE_INLINE_LAMBDA {
+            for_each_constant<fit>([&](auto i) SLUICE_INLINE_LAMBDA {
                 const auto four = V::load_bytes(levels + 64 * i());
                 SLUICE_UNROLL
                 for (std::size_t c = 0; c < C; ++c) {
@@ -206,12 +210,12 @@ struct Panel {
 template <IntegerFormat F, class V, class PanelAt>
 void multiply_integers(PanelAt panel_at, std::size_t k, std::span<const Column<typename F::Activation>> columns,
                        std::size_t first_row, std::size_t n) {
-    // Where registers are few, three columns already pay for a unit's unpacking.
-    using One = Interleaved<F, V>;
-    constexpr bool spreads = V::spreads && One::max < 128;
-    using Several = std::conditional_t<spreads, detail::Spread<F, V>, One>;
-    constexpr std::size_t spread_units = spreads ? 256 / Unit<F>::size : 0;
-    alignas(64) std::array<std::byte, spread_units * 64 * Several::words> spread;
+    // Where registers are few, three columns pay for unpacking a unit; levels of whole bytes have nothing to unpack.
+    using Few = Interleaved<F, V>;
+    constexpr bool spreads = V::spreads && Few::max < 128;
+    using Many = std::conditional_t<spreads, detail::Spread<F, V>, Few>;
+    constexpr std::size_t spread_units = spreads ? Unit<F>::in_panel : 0;
+    alignas(64) std::array<std::byte, spread_units * 64 * Many::words> spread;
 
     constexpr std::size_t most = 128;
     const std::size_t total = k / F::block_size;
@@ -221,27 +225,28 @@ void multiply_integers(PanelAt panel_at, std::size_t k, std::span<const Column<t
         alignas(64) float y[most][16];
         for (std::size_t c = 0; c < chunk.size(); ++c) V::store(y[c], V::zero());
         for (std::size_t block = 0; block < total;) {
-            Panel panel = panel_at(block / Unit<F>::blocks), several = panel;
+            Panel panel = panel_at(block / Unit<F>::blocks);
+            const std::byte* many = panel.units;
             if constexpr (spreads) {
                 if (chunk.size() > 2) {
                     panel.count = std::min(panel.count, spread_units);
+                    many = spread.data();
                     for (std::size_t u = 0; u < panel.count; ++u) {
-                        Several::make(panel.units + u * 64 * One::words, spread.data() + u * 64 * Several::words);
+                        Many::make(panel.units + u * 64 * Few::words, spread.data() + u * 64 * Many::words);
                     }
-                    several = {spread.data(), panel.count};
                 }
             }
             const std::size_t blocks = std::min(panel.count * Unit<F>::blocks, total - block);
             const auto multiply = [&]<class T, std::size_t C>(const std::byte* units, std::size_t c) {
                 detail::multiply_units<F, V, T, C>(units, block, blocks, chunk.subspan(c), y + c);
             };
-            // Four columns already run at the rate of the multiplier; the last four may repeat a column.
+            // More than four columns gain little (docs/performance.md); the last four may repeat a column.
             std::size_t c = 0;
             if constexpr (V::registers > 1) {
-                for (; c + 2 < chunk.size(); c += 4) multiply.template operator()<Several, 4>(several.units, c);
-                for (; c + 2 == chunk.size(); c += 2) multiply.template operator()<One, 2>(panel.units, c);
+                for (; c + 2 < chunk.size(); c += 4) multiply.template operator()<Many, 4>(many, c);
+                for (; c + 2 == chunk.size(); c += 2) multiply.template operator()<Few, 2>(panel.units, c);
             }
-            for (; c < chunk.size(); ++c) multiply.template operator()<One, 1>(panel.units, c);
+            for (; c < chunk.size(); ++c) multiply.template operator()<Few, 1>(panel.units, c);
             block += blocks;
         }
         for (std::size_t c = 0; c < chunk.size(); ++c) V::store_first(chunk[c].y + first_row, V::load(y[c]), n);

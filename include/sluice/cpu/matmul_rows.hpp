@@ -8,6 +8,7 @@
 
 #include "sluice/concepts/quantization.hpp"
 #include "sluice/core/config.hpp"
+#include "sluice/core/for_each_constant.hpp"
 #include "sluice/cpu/interleaved.hpp"
 #include "sluice/cpu/matmul_integers.hpp"
 #include "sluice/cpu/row_tile.hpp"

@@ -234,14 +234,14 @@ struct Avx2 {
     //! Sixteen bits hold the products of two pairs of levels up to 63, of eight up to 15: fewer additions, and the
     //! multiplication with the scale adds neighbours as well. Of greater levels the sums have 32 bits.
     template <int Max>
-    static constexpr bool dots_are_words = Max <= 63;
-    struct Words {
+    static constexpr bool dots_are_shorts = Max <= 63;
+    struct Shorts {
         __m256i lo, hi;
     };
     template <int Max>
-    using Dots = std::conditional_t<dots_are_words<Max>, Words, I32>;
+    using Dots = std::conditional_t<dots_are_shorts<Max>, Shorts, I32>;
     template <int Max>
-    static constexpr std::size_t dots_fit = dots_are_words<Max> ? 32767 / (2 * 127 * Max) : 256;
+    static constexpr std::size_t dots_fit = dots_are_shorts<Max> ? 32767 / (2 * 127 * Max) : 256;
     template <int Max>
     static SLUICE_INLINE Dots<Max> no_dots() {
         return {_mm256_setzero_si256(), _mm256_setzero_si256()};
@@ -250,8 +250,8 @@ struct Avx2 {
     static SLUICE_INLINE Dots<Max> dot4_each(Dots<Max> sum, Bytes level, const std::int8_t* x) {
         const __m256i each = broadcast_word(x);
         const Dots<Max> dots = {dot4_256<Max>(level.lo, each), dot4_256<Max>(level.hi, each)};
-        if constexpr (dots_are_words<Max>) {
-            Words more = {_mm256_add_epi16(sum.lo, dots.lo), _mm256_add_epi16(sum.hi, dots.hi)};
+        if constexpr (dots_are_shorts<Max>) {
+            Shorts more = {_mm256_add_epi16(sum.lo, dots.lo), _mm256_add_epi16(sum.hi, dots.hi)};
             asm(""
                 : "+x"(more.lo), "+x"(more.hi));  // else g++ adds in an order that takes more registers than there are
             return more;
@@ -262,7 +262,7 @@ struct Avx2 {
     static SLUICE_INLINE void keep_in_memory(I32& a) { asm("" : "+m"(a.lo), "+m"(a.hi)); }
     template <int Max>
     static SLUICE_INLINE I32 add_dots(I32 acc, Dots<Max> sum) {
-        if constexpr (dots_are_words<Max>) {
+        if constexpr (dots_are_shorts<Max>) {
             const __m256i ones = _mm256_set1_epi16(1);
             return add(acc, {_mm256_madd_epi16(sum.lo, ones), _mm256_madd_epi16(sum.hi, ones)});
         } else {
@@ -271,7 +271,7 @@ struct Avx2 {
     }
     template <int Max>
     static SLUICE_INLINE I32 add_scaled(I32 acc, Dots<Max> sum, I32 scale) {
-        if constexpr (dots_are_words<Max>) {
+        if constexpr (dots_are_shorts<Max>) {
             const auto twice = [](__m256i s) { return _mm256_blend_epi16(s, _mm256_slli_epi32(s, 16), 0xAA); };
             return add(acc, {_mm256_madd_epi16(sum.lo, twice(scale.lo)), _mm256_madd_epi16(sum.hi, twice(scale.hi))});
         } else {
@@ -342,7 +342,7 @@ private:
     static SLUICE_INLINE __m256i dot4_256(__m256i level, __m256i x) {
         if constexpr (Max <= 128) {  // two products fit 16 bits: 2 * 128 * 127 < 2^15
             const __m256i pairs = _mm256_maddubs_epi16(level, x);
-            return dots_are_words<Max> ? pairs : _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+            return dots_are_shorts<Max> ? pairs : _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
         } else {
             const __m256i even = _mm256_madd_epi16(_mm256_and_si256(level, _mm256_set1_epi16(255)),
                                                    _mm256_srai_epi16(_mm256_slli_epi16(x, 8), 8));

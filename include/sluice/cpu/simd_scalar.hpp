@@ -275,7 +275,8 @@ struct Scalar {
 
     // ---- integer dot products, exact ----
 
-    //! What dot4_each<Max>() adds up: no_dots<Max>() and at most dots_fit<Max> of them.
+    //! The sum of at most dots_fit<Max> results of dot4_each<Max>(), begun with no_dots<Max>() and ended by add_dots()
+    //! or add_scaled(). A back end may keep a lane in parts of fewer bits.
     template <int Max>
     using Dots = I32;
     template <int Max>

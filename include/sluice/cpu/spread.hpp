@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "sluice/concepts/quantization.hpp"
 #include "sluice/core/config.hpp"
@@ -15,8 +16,7 @@ namespace sluice::cpu {
 
 namespace detail {
 
-//! A unit of levels below 128, unpacked: less work for every column after the first two (one thread of Zen 3, AVX2, 32
-//! columns of 2048, billion products a second, with and without: Q4_K 87 and 76, Q5_K 84 and 43, Q6_K 70 and 36).
+//! A unit of levels below 128, unpacked, which three columns already pay for. Figures: docs/performance.md.
 template <IntegerFormat F, class V>
 struct Spread : SpreadUnit<F, V, Interleaved<F, V>::has_scales> {
     using L = typename F::Levels;
@@ -25,9 +25,11 @@ struct Spread : SpreadUnit<F, V, Interleaved<F, V>::has_scales> {
     static constexpr int bias = T::bias, max = T::max;
     static constexpr bool has_scales = T::has_scales;
 
+    //! From an Interleaved unit. `spread` is aligned to 64 bytes and has `words` vectors.
     static void make(const std::byte* unit, std::byte* spread) {
-        const auto put = [&](std::size_t word, typename V::I32 value) SLUICE_INLINE_LAMBDA {
-            V::store(reinterpret_cast<std::int32_t*>(spread) + 16 * word, value);
+        const auto put = [&](std::size_t word, auto value) SLUICE_INLINE_LAMBDA {
+            using Number = std::conditional_t<std::is_same_v<decltype(value), typename V::F32>, float, std::int32_t>;
+            V::store(reinterpret_cast<Number*>(spread) + 16 * word, value);
         };
         for_each_constant<U::size / 16>([&](auto s) SLUICE_INLINE_LAMBDA {
             for (std::size_t i = 0; i < 4; ++i) {
@@ -43,9 +45,8 @@ struct Spread : SpreadUnit<F, V, Interleaved<F, V>::has_scales> {
             if constexpr (L::has_min) put(U::first_min_pair + p(), T::template min_pair<p()>(unit));
         });
         for_each_constant<Unit<F>::blocks>([&](auto b) SLUICE_INLINE_LAMBDA {
-            auto* const d = reinterpret_cast<float*>(spread) + 16 * (U::first_d + b());
-            V::store(d, T::template d<b()>(unit));
-            if constexpr (L::has_min) V::store(d + 16 * Unit<F>::blocks, T::template dmin<b()>(unit));
+            put(U::first_d + b(), T::template d<b()>(unit));
+            if constexpr (L::has_min) put(U::first_dmin + b(), T::template dmin<b()>(unit));
         });
     }
 };

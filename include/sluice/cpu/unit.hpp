@@ -17,13 +17,15 @@ struct Unit {
     static constexpr std::size_t size = std::max<std::size_t>(64, F::block_size);
     static constexpr std::size_t blocks = size / F::block_size;
     static constexpr std::size_t bytes = blocks * sizeof(typename F::Block);
+    static constexpr std::size_t in_panel = 256 / size;  //!< so many are prepared at once, in the first-level cache
 
     //! Of a row of k elements; the last one may be half empty.
     static constexpr std::size_t count(std::size_t k) { return (k + size - 1) / size; }
 };
 
 //! A unit of sixteen rows, spread out: each level a byte, and a vector for the scales of a group, for those of 32
-//! elements, for the minima of 32 elements and for d and dmin of a block, where there are any.
+//! elements, for the minima of 32 elements and for d and dmin of a block, where there are any. What the functions give
+//! is told at Interleaved.
 template <IntegerFormat F, class V, bool has_scales>
 struct SpreadUnit {
     using L = typename F::Levels;

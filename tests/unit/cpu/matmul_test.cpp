@@ -190,6 +190,7 @@ void check_kernels() {
         CHECK(wrong_products<F, V>(35, 3 * unit, columns, 3, 34, Content::random, 77) == 0);
     }
     CHECK(wrong_products<F, V>(20, 5 * unit, 150, 1, 18, Content::random, 78) == 0);
+    CHECK(wrong_products<F, V>(20, 21 * unit, 5, 1, 18, Content::extreme, 83) == 0);
     CHECK(wrong_products<F, V>(20, unit, 1, 7, 8, Content::random, 79) == 0);
     CHECK(wrong_products<F, V>(20, unit, 5, 7, 7, Content::random, 80) == 0);
     if constexpr (F::block_size == 1) {
