@@ -40,10 +40,7 @@ public:
     std::size_t length(std::size_t sequence) const override { return ready_.cache.length(sequence); }
     void truncate(std::size_t sequence, std::size_t length) override { ready_.cache.truncate(sequence, length); }
     //! Launches, where the device counts them.
-    std::size_t regions() const override {
-        if constexpr (requires(const D& device) { device.launches(); }) return device_.launches();
-        return 0;
-    }
+    std::size_t regions() const override { return launches(device_); }
 
     static std::unique_ptr<contracts::AnyForward> open(const gguf::File& file, const contracts::ForwardSetup& setup) {
         return std::make_unique<DeviceForward>(file, setup);

@@ -74,10 +74,6 @@ void check_shared_launches(D& device) {
     const UploadedMatrix<D, quant::Q4_K> first(device, 70, cols, 1), third(device, 5, cols, 3);
     const UploadedMatrix<D, quant::Q6_K> second(device, 21, cols, 2);
     const std::vector<Matrix> matrices = {first.matrix(), second.matrix(), third.matrix()};
-    const auto launches = [&] {
-        if constexpr (requires { device.launches(); }) return device.launches();
-        return std::size_t{0};  // not counted
-    };
     for (const unsigned count : {1U, 3U, 17U}) {
         CAPTURE(count);
         const Batch<D> x(device, random_floats(count * cols, 4), cols);
@@ -91,9 +87,9 @@ void check_shared_launches(D& device) {
             together.emplace_back(device, count * matrices[i].rows);
             all.each[i] = {matrices[i], together[i].data()};
         }
-        const std::size_t before = launches();
+        const std::size_t before = launches(device);
         multiply(all);
-        if constexpr (requires { device.launches(); }) CHECK(launches() - before == 2);
+        if constexpr (counts_launches<D>) CHECK(launches(device) - before == 2);
         for (std::size_t i = 0; i < matrices.size(); ++i) {
             multiply({{{matrices[i], alone[i].data()}}});
             CHECK(same_bits(together[i].read(), alone[i].read()));

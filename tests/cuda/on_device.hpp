@@ -40,6 +40,19 @@ D& shared_device() {
     return device;
 }
 
+//! Whether a device counts its launches, as the emulated one does.
+template <cuda::Device D>
+inline constexpr bool counts_launches = requires(const D& device) {
+    device.launches();
+};
+
+//! So far; 0 where they are not counted.
+template <cuda::Device D>
+std::size_t launches(const D& device) {
+    if constexpr (counts_launches<D>) return device.launches();
+    return 0;
+}
+
 //! Every block of the kernel's grid.
 template <cuda::Device D, class Kernel>
 void launch(D& device, const Kernel& kernel) {
