@@ -16,7 +16,7 @@ TEST_CASE("attention laws: the device's kernels, emulated") { check_attention_la
 
 TEST_CASE("experts laws: the device's kernels, emulated") { check_experts_laws<Emulated>({"cuda::Emulated", 30}); }
 
-TEST_CASE("sampler laws: the device's sampler, emulated") { check_sampler_laws<Emulated>({"cuda::Emulated", 10}); }
+TEST_CASE("sampler laws: the device's sampler, emulated") { check_sampler_laws<Emulated>({"cuda::Emulated", 5}); }
 
 TEST_CASE("matmul laws: the device's kernels, emulated") { check_matmul_laws<Emulated>({"cuda::Emulated", 100}); }
 
