@@ -231,8 +231,8 @@ struct Avx2 {
         return {_mm256_shuffle_epi8(a.lo, order), _mm256_shuffle_epi8(a.hi, order)};
     }
 
-    //! Sixteen bits hold the products of two pairs of levels up to 63, of eight up to 15: fewer additions, and the
-    //! multiplication with the scale adds neighbours as well. Of greater levels the sums have 32 bits.
+    //! Sixteen bits hold the sum of two pairs of products of levels up to 63, of eight up to 15: fewer additions, and
+    //! the multiplication with the scale adds neighbours as well. Of greater levels the sums have 32 bits.
     template <int Max>
     static constexpr bool dots_are_shorts = Max <= 63;
     struct Shorts {
@@ -252,8 +252,8 @@ struct Avx2 {
         const Dots<Max> dots = {dot4_256<Max>(level.lo, each), dot4_256<Max>(level.hi, each)};
         if constexpr (dots_are_shorts<Max>) {
             Shorts more = {_mm256_add_epi16(sum.lo, dots.lo), _mm256_add_epi16(sum.hi, dots.hi)};
-            asm(""
-                : "+x"(more.lo), "+x"(more.hi));  // else g++ adds in an order that takes more registers than there are
+            // Else g++ adds in an order that takes more registers than there are.
+            asm("" : "+x"(more.lo), "+x"(more.hi));
             return more;
         } else {
             return add(sum, dots);
