@@ -32,7 +32,8 @@ void linear(const Matrix& weights, Range rows, const Activations<V>& x, std::siz
             for (std::size_t i = 0; i < n; ++i) {
                 columns[i] = {x.template view<View>(source(done + i)), destination(done + i)};
             }
-            multiply<F, V>(weights, rows.first, rows.last, std::span<const Column<View>>(columns.data(), n), then);
+            multiply<F, V>(weights, rows.first, rows.last, std::span<const Column<View>>(columns.data(), n),
+                           done + n < count ? weights.row(rows.first) : then);
         }
     });
 }

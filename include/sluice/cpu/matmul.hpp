@@ -15,6 +15,7 @@
 #include "sluice/cpu/matmul_floats.hpp"
 #include "sluice/cpu/matmul_integers.hpp"
 #include "sluice/cpu/matmul_rows.hpp"
+#include "sluice/cpu/read_ahead.hpp"
 #include "sluice/cpu/row_tile.hpp"
 #include "sluice/cpu/simd.hpp"
 #include "sluice/cpu/unit.hpp"
@@ -43,15 +44,11 @@ void multiply(const Matrix& weights, std::size_t first_row, std::size_t last_row
                 // of Zen 4, huge pages: Q6_K from memory 9 GB/s without asking ahead and 19 with, Q5_K 16 and 23, Q4_K
                 // 23 and 23, the smaller ones less with; from the L2 cache Q6_K 54 and 46).
                 constexpr bool asks_ahead = unit_bytes > 2560;
-                constexpr std::size_t ahead = 4608;
-                const std::byte* const end =
-                    weights.data + (weights.rows + simd::lanes - 1) / simd::lanes * simd::lanes * weights.row_bytes;
+                constexpr std::size_t distance = 4608;
                 const auto panel_at = [&](std::size_t u) {
                     const std::byte* at = tile.base + u * unit_bytes;
-                    if (!asks_ahead || !weights.prefetched) return Panel{at, units - u};
-                    const auto left = static_cast<std::size_t>(end - at);
-                    for (std::size_t i = ahead; i < std::min(ahead + unit_bytes, left); i += 64) V::prefetch(at + i);
-                    return Panel{at, 1};
+                    if (!asks_ahead || !weights.prefetched) return Panel<V>{at, units - u};
+                    return Panel<V>{at, 1, ReadAhead<V>(at, distance, unit_bytes)};
                 };
                 multiply_integers<F, V>(panel_at, weights.cols, columns, row, n);
                 continue;
@@ -65,16 +62,17 @@ void multiply(const Matrix& weights, std::size_t first_row, std::size_t last_row
             // Rows that come next are asked for in the order of their addresses: on Zen 4 twice the rate of row by row.
             constexpr std::size_t stride = simd::lanes * Unit<F>::bytes;
             constexpr std::size_t most = Unit<F>::in_panel;
-            const std::size_t left = (weights.rows - row) * weights.row_bytes;
+            const std::byte* const next = row + simd::lanes < last_row ? weights.row(row + simd::lanes) : then;
             alignas(64) std::array<std::byte, most * unit_bytes> panel;
             const auto panel_at = [&](std::size_t first) {
                 const std::size_t count = std::min(most, units - first);
-                for (std::size_t u = first; u < first + count; ++u) {
-                    const std::size_t next = simd::lanes * weights.row_bytes + u * stride;
-                    for (std::size_t i = next; i < std::min(next + stride, left); i += 64) V::prefetch(tile.base + i);
-                    interleave_unit<F, V>(tile, weights.cols, u, panel.data() + (u - first) * unit_bytes);
+                ReadAhead<V> ahead;
+                if (next != nullptr) ahead = ReadAhead<V>(next, first * stride, count * stride);
+                for (std::size_t u = 0; u < count; ++u) {
+                    ahead.ask(stride / 64 / 4);
+                    interleave_unit<F, V>(tile, weights.cols, first + u, panel.data() + u * unit_bytes);
                 }
-                return Panel{panel.data(), count};
+                return Panel<V>{panel.data(), count, ahead};
             };
             multiply_integers<F, V>(panel_at, weights.cols, columns, row, n);
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Interleaved integer weights times quantized activations, for any number of columns: a unit is unpacked in registers,
-//! or for several columns before, where the back end spreads (spread.hpp). One column of some formats in a file's
-//! layout has another kernel: matmul_rows.hpp.
+//! or for several columns before (spread.hpp). One column of some formats in a file's layout has another kernel:
+//! matmul_rows.hpp.
 #pragma once
 
 #include <algorithm>
@@ -15,6 +15,7 @@
 #include "sluice/core/config.hpp"
 #include "sluice/core/for_each_constant.hpp"
 #include "sluice/cpu/interleaved.hpp"
+#include "sluice/cpu/read_ahead.hpp"
 #include "sluice/cpu/row_tile.hpp"
 #include "sluice/cpu/simd.hpp"
 #include "sluice/cpu/spread.hpp"
@@ -79,10 +80,18 @@ SLUICE_INLINE typename V::I32 add_group(const std::byte* unit, typename V::I32 i
     }
 }
 
+//! Lines that each of `times` places in the computing of a block asks for: in all three quarters of what sixteen rows
+//! have of one. The first quarter is asked for while the block is interleaved.
+template <class F>
+constexpr std::size_t lines_each(std::size_t times) {
+    constexpr std::size_t lines = simd::lanes * sizeof(typename F::Block) / 64 * 3 / 4;
+    return (lines + times - 1) / times;
+}
+
 //! acc[c] grows by the product of block B of the unit with block `block` of column c, for C columns.
 template <IntegerFormat F, class V, std::size_t B, std::size_t C>
 SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typename F::Activation, C>& x,
-                                  std::size_t block, std::array<typename V::F32, C>& acc) {
+                                  std::size_t block, std::array<typename V::F32, C>& acc, ReadAhead<V>& ahead) {
     using L = typename F::Levels;
     using T = Interleaved<F, V>;
     const std::size_t begin = block * L::size;
@@ -98,6 +107,7 @@ SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typena
     for (std::size_t c = 0; c < C; ++c) isum[c] = first_sum<F, V>(x[c], block);
     for_each_constant<L::groups / together>([&](auto turn) SLUICE_INLINE_LAMBDA {
         constexpr std::size_t first = turn() * together;
+        if constexpr (together == 1) ahead.ask(lines_each<F>(L::groups));
         for (std::size_t word = 0; word < 4; word += fit) {
             typename V::template Dots<T::max> sum[together][C];
             SLUICE_UNROLL
@@ -107,6 +117,7 @@ SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typena
             }
             // Not unrolled: AVX2 is 1.4 times as fast so (its code fits), and g++ takes 3 s for Q4_K where it took 80.
             for (std::size_t i = word; i < word + fit; ++i) {
+                if constexpr (together > 1) ahead.ask(lines_each<F>(L::groups / together * 4));
                 for_each_constant<together * strips>([&](auto strip) SLUICE_INLINE_LAMBDA {
                     constexpr std::size_t s = first * strips + strip();
                     const auto levels = T::template levels<B * L::size / 16 + s>(unit, i);
@@ -132,7 +143,7 @@ SLUICE_INLINE void multiply_block(const std::byte* unit, const std::array<typena
 //! The same of a spread unit. What differs from group to group is in its memory, so this is a loop, and short.
 template <IntegerFormat F, class V, std::size_t B, std::size_t C>
 SLUICE_INLINE void multiply_spread(const std::byte* unit, const std::array<typename F::Activation, C>& x,
-                                   std::size_t block, std::array<typename V::F32, C>& acc) {
+                                   std::size_t block, std::array<typename V::F32, C>& acc, ReadAhead<V>& ahead) {
     using L = typename F::Levels;
     using T = Spread<F, V>;
     constexpr std::size_t words = L::group / 4, fit = std::min(words, V::template dots_fit<T::max>);
@@ -144,6 +155,7 @@ SLUICE_INLINE void multiply_spread(const std::byte* unit, const std::array<typen
     const std::byte *levels = unit + 16 * B * L::size, *scale = unit + 64 * B * L::groups;
     std::size_t at = block * L::size;
     for (std::size_t g = 0; g < L::groups; ++g, scale += 64) {
+        ahead.ask(lines_each<F>(L::groups));
         for (std::size_t word = 0; word < words; word += fit, levels += 64 * fit, at += 4 * fit) {
             typename V::template Dots<T::max> sum[C];
             SLUICE_UNROLL
@@ -170,7 +182,7 @@ SLUICE_INLINE void multiply_spread(const std::byte* unit, const std::array<typen
 //! `first_block` and on of column c. Columns after the last one, up to C of them, repeat it and are not stored.
 template <IntegerFormat F, class V, class T, std::size_t C>
 void multiply_units(const std::byte* units, std::size_t first_block, std::size_t blocks,
-                    std::span<const Column<typename F::Activation>> columns, float (*y)[16]) {
+                    std::span<const Column<typename F::Activation>> columns, float (*y)[16], ReadAhead<V>& ahead) {
     std::array<typename F::Activation, C> x;
     std::array<typename V::F32, C> acc;
     SLUICE_UNROLL
@@ -181,9 +193,9 @@ void multiply_units(const std::byte* units, std::size_t first_block, std::size_t
     }
     const auto multiply = [&](auto b, std::size_t block) SLUICE_INLINE_LAMBDA {
         if constexpr (std::is_same_v<T, Spread<F, V>>) {
-            multiply_spread<F, V, b(), C>(units, x, block, acc);
+            multiply_spread<F, V, b(), C>(units, x, block, acc, ahead);
         } else {
-            multiply_block<F, V, b(), C>(units, x, block, acc);
+            multiply_block<F, V, b(), C>(units, x, block, acc, ahead);
         }
     };
     for (std::size_t b = 0; b < blocks; b += Unit<F>::blocks, units += T::words * 64) {
@@ -199,10 +211,12 @@ void multiply_units(const std::byte* units, std::size_t first_block, std::size_t
 
 }  // namespace detail
 
-//! Some units of a tile, one after the other.
+//! Some units of a tile, one after the other, and what to ask for while they are computed with.
+template <class V>
 struct Panel {
     const std::byte* units;
     std::size_t count;
+    ReadAhead<V> ahead = {};
 };
 
 //! column.y[first_row + r] = row r . column.x for the first n of sixteen rows of k elements. panel_at(u) gives the
@@ -210,11 +224,11 @@ struct Panel {
 template <IntegerFormat F, class V, class PanelAt>
 void multiply_integers(PanelAt panel_at, std::size_t k, std::span<const Column<typename F::Activation>> columns,
                        std::size_t first_row, std::size_t n) {
-    // Where registers are few, three columns pay for unpacking a unit; levels of whole bytes have nothing to unpack.
+    // Levels of whole bytes have nothing to unpack.
     using Few = Interleaved<F, V>;
-    constexpr bool spreads = V::spreads && Few::max < 128;
-    using Many = std::conditional_t<spreads, detail::Spread<F, V>, Few>;
-    constexpr std::size_t spread_units = spreads ? Unit<F>::in_panel : 0;
+    using Many = detail::Spread<F, V>;
+    constexpr std::size_t wide = Few::max < 128 ? V::spread_columns : 0,
+                          spread_units = wide > 0 ? Unit<F>::in_panel : 0;
     alignas(64) std::array<std::byte, spread_units * 64 * Many::words> spread;
 
     constexpr std::size_t most = 128;
@@ -225,28 +239,29 @@ void multiply_integers(PanelAt panel_at, std::size_t k, std::span<const Column<t
         alignas(64) float y[most][16];
         for (std::size_t c = 0; c < chunk.size(); ++c) V::store(y[c], V::zero());
         for (std::size_t block = 0; block < total;) {
-            Panel panel = panel_at(block / Unit<F>::blocks);
-            const std::byte* many = panel.units;
-            if constexpr (spreads) {
-                if (chunk.size() > 2) {
-                    panel.count = std::min(panel.count, spread_units);
-                    many = spread.data();
-                    for (std::size_t u = 0; u < panel.count; ++u) {
-                        Many::make(panel.units + u * 64 * Few::words, spread.data() + u * 64 * Many::words);
-                    }
-                }
-            }
+            Panel<V> panel = panel_at(block / Unit<F>::blocks);
+            const bool spreads = wide > 0 && chunk.size() >= wide * 3 / 4;
+            if (spreads) panel.count = std::min(panel.count, spread_units);
             const std::size_t blocks = std::min(panel.count * Unit<F>::blocks, total - block);
-            const auto multiply = [&]<class T, std::size_t C>(const std::byte* units, std::size_t c) {
-                detail::multiply_units<F, V, T, C>(units, block, blocks, chunk.subspan(c), y + c);
-            };
-            // More than four columns gain little (docs/performance.md); the last four may repeat a column.
             std::size_t c = 0;
-            if constexpr (V::registers > 1) {
-                for (; c + 2 < chunk.size(); c += 4) multiply.template operator()<Many, 4>(many, c);
-                for (; c + 2 == chunk.size(); c += 2) multiply.template operator()<Few, 2>(panel.units, c);
+            // The next C columns, of which the last ones may repeat one.
+            const auto multiply = [&]<class T, std::size_t C>(const std::byte* units) {
+                detail::multiply_units<F, V, T, C>(units, block, blocks, chunk.subspan(c), y + c, panel.ahead);
+                c += C;
+            };
+            if constexpr (wide > 0) {
+                for (std::size_t u = 0; spreads && u < panel.count; ++u) {
+                    Many::make(panel.units + u * 64 * Few::words, spread.data() + u * 64 * Many::words);
+                }
+                while (c + wide * 3 / 4 <= chunk.size()) multiply.template operator()<Many, wide>(spread.data());
             }
-            for (; c < chunk.size(); ++c) multiply.template operator()<Few, 1>(panel.units, c);
+            if constexpr (V::registers > 1) {
+                if constexpr (wide != 4) {
+                    while (c + 2 < chunk.size()) multiply.template operator()<Few, 4>(panel.units);
+                }
+                while (c + 2 == chunk.size()) multiply.template operator()<Few, 2>(panel.units);
+            }
+            while (c < chunk.size()) multiply.template operator()<Few, 1>(panel.units);
             block += blocks;
         }
         for (std::size_t c = 0; c < chunk.size(); ++c) V::store_first(chunk[c].y + first_row, V::load(y[c]), n);

@@ -18,7 +18,7 @@ namespace sluice::simd {
 struct Avx2 {
     static constexpr std::string_view name = "AVX2";
     static constexpr std::size_t registers = 8;
-    static constexpr bool spreads = true;
+    static constexpr std::size_t spread_columns = 4;
 
     struct F32 {
         __m256 lo, hi;

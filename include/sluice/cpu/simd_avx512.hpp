@@ -24,7 +24,7 @@ namespace sluice::simd {
 struct Avx512 {
     static constexpr std::string_view name = "AVX-512 VNNI";
     static constexpr std::size_t registers = 32;
-    static constexpr bool spreads = false;
+    static constexpr std::size_t spread_columns = 8;
 
     struct F32 {
         __m512 v;

@@ -29,8 +29,8 @@ SLUICE_INLINE void pause() {
 
 struct Scalar {
     static constexpr std::string_view name = "scalar";
-    static constexpr std::size_t registers = 1;  //!< how many vectors a kernel may keep at once
-    static constexpr bool spreads = false;       //!< whether several columns pay for unpacking a unit before: Spread
+    static constexpr std::size_t registers = 1;       //!< how many vectors a kernel may keep at once
+    static constexpr std::size_t spread_columns = 0;  //!< taken at once with a unit unpacked before (Spread); 0: never
 
     struct F32 {
         std::array<float, 16> v;

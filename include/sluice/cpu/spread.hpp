@@ -16,7 +16,7 @@ namespace sluice::cpu {
 
 namespace detail {
 
-//! A unit of levels below 128, unpacked, which three columns already pay for. Figures: docs/performance.md.
+//! A unit of levels below 128, unpacked, which V::spread_columns or hardly fewer pay for. Figures: docs/performance.md.
 template <IntegerFormat F, class V>
 struct Spread : SpreadUnit<F, V, Interleaved<F, V>::has_scales> {
     using L = typename F::Levels;
